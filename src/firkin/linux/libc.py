@@ -1,0 +1,92 @@
+"""The one door to libc: typed prototypes whose failure is a SyscallError.
+
+``_ctypes`` is the C module below ``ctypes``; the Python wrapper around it costs 4 ms at start-up and gives
+nothing that is needed here. ctypes is spoken in ``firkin.linux`` only.
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+
+import _ctypes
+
+from firkin.errors import SyscallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class c_int(_ctypes._SimpleCData):  # noqa: N801 - C's names
+    _type_ = "i"
+
+
+class c_uint(_ctypes._SimpleCData):  # noqa: N801
+    _type_ = "I"
+
+
+class c_long(_ctypes._SimpleCData):  # noqa: N801
+    _type_ = "l"
+
+
+class c_ulong(_ctypes._SimpleCData):  # noqa: N801
+    _type_ = "L"
+
+
+class c_char_p(_ctypes._SimpleCData):  # noqa: N801
+    _type_ = "z"
+
+
+class c_void_p(_ctypes._SimpleCData):  # noqa: N801
+    _type_ = "P"
+
+
+class _Function(_ctypes.CFuncPtr):
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+    _restype_ = c_long
+
+
+_handle = _ctypes.dlopen(None, 0)
+
+
+def checked(
+    name: str, *argtypes: type, restype: type = c_int
+) -> Callable[..., int]:
+    """Return libc's ``name``, raising SyscallError when it answers below zero. EINTR is retried.
+
+    Strings are passed as bytes (c_char_p) or None for NULL; buffers as bytes, bytearray views made with
+    ``buffer`` or integers (addresses) for c_void_p. ``path=`` goes into the error.
+    """
+    function = _Function(_ctypes.dlsym(_handle, name))
+    function.argtypes = argtypes
+    function.restype = restype
+
+    def call(*args: object, path: str | None = None) -> int:
+        while True:
+            result: int = function(*args)
+            if result >= 0:
+                return result
+            number = _ctypes.get_errno()
+            if number != _errno.EINTR:
+                raise SyscallError(number, name, path)
+
+    return call
+
+
+_syscall = _Function(_ctypes.dlsym(_handle, "syscall"))
+_syscall.restype = c_long
+
+
+def syscall(name: str, number: int, *args: object, path: str | None = None) -> int:
+    """Do system call ``number`` (from linux/nr.py); ``name`` is for the error. EINTR is retried.
+
+    Integers are passed as C longs (so wide flags survive), bytes as pointers to their content, None as NULL.
+    """
+    cooked = [c_long(a) if isinstance(a, int) else a for a in args]
+    while True:
+        result: int = _syscall(c_long(number), *cooked)
+        if result >= 0:
+            return result
+        code = _ctypes.get_errno()
+        if code != _errno.EINTR:
+            raise SyscallError(code, name, path)
