@@ -1,6 +1,6 @@
 """Files that are there whole or not at all, whatever dies in between.
 
-    write  <dir>/.<name>.<random>.tmp  ->  fsync (when durable)  ->  rename over <name>
+write  <dir>/.<name>.<random>.tmp  ->  fsync (when durable)  ->  rename over <name>
 """
 
 from __future__ import annotations

@@ -148,4 +148,4 @@ def from_wire(data: Mapping[str, object]) -> Exception:
     cls = next((k for k in _KINDS if k.__name__ == kind), Internal)
     extra: dict[str, object] = dict(fields) if isinstance(fields, dict) else {}
     message = str(data.get("message", "unknown failure"))
-    return cls(message, hint=hint if isinstance(hint, str) else None, **extra)  # type: ignore[arg-type]
+    return cls(message, hint=hint if isinstance(hint, str) else None, **extra)

@@ -14,7 +14,7 @@ _marks: list[tuple[str, int, int]] | None = None
 
 
 def enable_debug() -> None:
-    global _debug  # noqa: PLW0603 - one switch for the process
+    global _debug
     _debug = True
 
 
@@ -25,7 +25,7 @@ def debug(message: str) -> None:
 
 
 def enable_marks() -> None:
-    global _marks  # noqa: PLW0603
+    global _marks
     _marks = []
 
 

@@ -55,7 +55,7 @@ class Paths(Record):
 
     @property
     def tmp(self) -> str:
-        return f"{self.root}/tmp"
+        return f"{self.root}/tmp"  # noqa: S108 - our own, 0700
 
     @property
     def containers(self) -> str:

@@ -42,9 +42,8 @@ class Database:
 
     def row(self, sql: str, parameters: Sequence[Value] = ()) -> Row | None:
         """Run ``sql`` and return the first row, or None."""
-        for row in self._run(sql, parameters):
-            return row
-        return None
+        found: Row | None = self._run(sql, parameters).fetchone()
+        return found
 
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> int:
         """Run ``sql`` and return the number of rows it changed."""
@@ -124,9 +123,7 @@ def open_database(path: str, version: int, schemas: Callable[[], Iterator[str]])
     return database
 
 
-def _migrate(
-    database: Database, found: int, version: int, schemas: Callable[[], Iterator[str]]
-) -> None:
+def _migrate(database: Database, found: int, version: int, schemas: Callable[[], Iterator[str]]) -> None:
     if found > version:
         raise Internal(
             f"{database.path} was written by a newer firkin (schema {found}, this one knows {version})",

@@ -6,38 +6,42 @@ nothing that is needed here. ctypes is spoken in ``firkin.linux`` only.
 
 from __future__ import annotations
 
-import errno as _errno
-
 import _ctypes
+import errno as _errno
 
 from firkin.errors import SyscallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
+
+    _SimpleData = _ctypes._SimpleCData[Any]
+else:
+    _SimpleData = _ctypes._SimpleCData  # generic for type checkers only
 
 
-class c_int(_ctypes._SimpleCData):  # noqa: N801 - C's names
+class c_int(_SimpleData):
     _type_ = "i"
 
 
-class c_uint(_ctypes._SimpleCData):  # noqa: N801
+class c_uint(_SimpleData):
     _type_ = "I"
 
 
-class c_long(_ctypes._SimpleCData):  # noqa: N801
+class c_long(_SimpleData):
     _type_ = "l"
 
 
-class c_ulong(_ctypes._SimpleCData):  # noqa: N801
+class c_ulong(_SimpleData):
     _type_ = "L"
 
 
-class c_char_p(_ctypes._SimpleCData):  # noqa: N801
+class c_char_p(_SimpleData):
     _type_ = "z"
 
 
-class c_void_p(_ctypes._SimpleCData):  # noqa: N801
+class c_void_p(_SimpleData):
     _type_ = "P"
 
 
@@ -46,12 +50,10 @@ class _Function(_ctypes.CFuncPtr):
     _restype_ = c_long
 
 
-_handle = _ctypes.dlopen(None, 0)
+_handle = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # NULL: the interpreter itself
 
 
-def checked(
-    name: str, *argtypes: type, restype: type = c_int
-) -> Callable[..., int]:
+def checked(name: str, *argtypes: type, restype: type = c_int) -> Callable[..., int]:
     """Return libc's ``name``, raising SyscallError when it answers below zero. EINTR is retried.
 
     Strings are passed as bytes (c_char_p) or None for NULL; buffers as bytes, bytearray views made with
