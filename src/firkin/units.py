@@ -51,7 +51,7 @@ def parse_duration(text: str) -> int:
     """Return nanoseconds for Go's ``1h30m``, ``10s``, ``1.5ms``, ``0``. Raises InvalidArgument."""
     rest, total = text.strip(), 0.0
     sign = -1 if rest.startswith("-") else 1
-    rest = rest.lstrip("+-")
+    rest = rest[1:] if rest[:1] in {"+", "-"} else rest
     if rest == "0":
         return 0
     if not rest:
