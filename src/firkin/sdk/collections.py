@@ -1,0 +1,86 @@
+"""``engine.containers``, ``engine.images``, ``engine.volumes``: list, get and what needs no object first."""
+
+from __future__ import annotations
+
+from firkin.sdk.container import Container
+from firkin.sdk.image import Image
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from firkin.sdk.engine import Engine
+    from firkin.storage.volumes import Volume
+
+
+class Containers:
+    """The containers of an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(self, all: bool = False) -> builtins.list[Container]:
+        """Return the running ones, or ``all``; newest first."""
+        from firkin.engine.listing import ps
+
+        return [Container(self._engine, row.id) for row in ps(self._engine.context(), all=all)]
+
+    def get(self, reference: str) -> Container:
+        """Return the one with this name, id or unique beginning of an id. Raises NotFound."""
+        from firkin.engine.container import find
+
+        return Container(self._engine, find(self._engine.context(), reference).id)
+
+
+class Images:
+    """The images of an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(self) -> builtins.list[Image]:
+        """Return all images that are stored, newest first."""
+        return [Image(self._engine, i.id, i.references) for i in self._engine.context().images.list()]
+
+    def get(self, reference: str) -> Image:
+        """Return the image with this name, digest or unique beginning of an id. Raises NotFound."""
+        found = self._engine.context().images.resolve(reference)
+        return Image(self._engine, found.id, found.references)
+
+    def load(self, source: str | BinaryIO) -> builtins.list[Image]:
+        """Load what ``docker save``, skopeo or an OCI layout directory gives: a path or a binary stream."""
+        loaded = self._engine.context().images.load(source)
+        return [self.get(one.id) for one in loaded]
+
+    def import_(
+        self, source: str | BinaryIO, reference: str = "", *, changes: Sequence[str] = (), message: str = ""
+    ) -> Image:
+        """Make an image of a root file system: a tar file's path, a directory's path or a binary stream."""
+        made = self._engine.context().images.import_(
+            source, changes=tuple(changes), message=message, reference=reference or None
+        )
+        return self.get(made.id)
+
+    def remove(self, reference: str, force: bool = False) -> None:
+        """Remove an image or one of its names. Raises NotFound, InUse."""
+        from firkin.engine.image_users import image_users
+
+        context = self._engine.context()
+        context.images.remove(reference, force=force, used_by=image_users(context))
+
+
+class Volumes:
+    """The named volumes of an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(self) -> builtins.list[Volume]:
+        """Return all volumes."""
+        return self._engine.context().volumes.list()
+
+    def get(self, name: str) -> Volume:
+        """Return one volume. Raises NotFound."""
+        return self._engine.context().volumes.get(name)

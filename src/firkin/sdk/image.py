@@ -1,0 +1,37 @@
+"""An image as a Python object."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from firkin.sdk.engine import Engine
+
+
+class Image:
+    """One image of an engine, by its id."""
+
+    def __init__(self, engine: Engine, identifier: str, tags: tuple[str, ...]) -> None:
+        self._engine = engine
+        self.id = identifier
+        self.tags = tags
+
+    def inspect(self) -> dict[str, Any]:
+        """Return docker's JSON of an image."""
+        return self._engine.context().images.inspect(self.id)
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return its steps, newest first, as ``docker history`` does."""
+        return self._engine.context().images.history(self.id)
+
+    def tag(self, name: str) -> None:
+        """Give it one more name."""
+        self._engine.context().images.tag(self.id, name)
+
+    def remove(self, force: bool = False) -> None:
+        """Remove it. Raises InUse when a container needs it."""
+        self._engine.images.remove(self.id, force=force)
+
+    def __repr__(self) -> str:
+        return f"<firkin.Image {self.id.removeprefix('sha256:')[:12]} {', '.join(self.tags)}>"
