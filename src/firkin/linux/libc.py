@@ -37,12 +37,26 @@ class c_ulong(_SimpleData):
     _type_ = "L"
 
 
+class c_char(_SimpleData):
+    _type_ = "c"
+
+
 class c_char_p(_SimpleData):
     _type_ = "z"
 
 
 class c_void_p(_SimpleData):
     _type_ = "P"
+
+
+class _Start(_ctypes.Array):  # type: ignore[type-arg]
+    _type_ = c_char
+    _length_ = 0
+
+
+def buffer(memory: bytearray) -> object:
+    """Return what passes ``memory``'s address to a call that fills it (valid while ``memory`` lives)."""
+    return _Start.from_buffer(memory)
 
 
 class _Function(_ctypes.CFuncPtr):
