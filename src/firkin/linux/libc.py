@@ -89,6 +89,27 @@ def checked(name: str, *argtypes: type, restype: type = c_int) -> Callable[..., 
     return call
 
 
+class _Holding(_ctypes.CFuncPtr):
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO | _ctypes.FUNCFLAG_PYTHONAPI
+    _restype_ = c_long
+
+
+_clone3 = _Holding(_ctypes.dlsym(_handle, "syscall"))
+
+
+def clone3_holding(number: int, arguments: bytearray) -> int:
+    """Do clone3 without letting go of the interpreter's lock, which the child then holds as well. No EINTR."""
+    result: int = _clone3(c_long(number), buffer(arguments), c_long(len(arguments)))
+    if result < 0:
+        raise SyscallError(_ctypes.get_errno(), "clone3")
+    return result
+
+
+def address(memory: bytearray) -> int:
+    """Return where ``memory`` lies, for structures that hold pointers; valid while it lives and keeps its size."""
+    return _ctypes.addressof(_Start.from_buffer(memory))
+
+
 _syscall = _Function(_ctypes.dlsym(_handle, "syscall"))
 _syscall.restype = c_long
 
