@@ -89,10 +89,12 @@ def test_narrow_terminals_get_a_block_below() -> None:
     assert usage.wrap(60, 79, "some words that are too long for here") == (
         "\n" + " " * 16 + "some words that are too long for here"
     )
-    assert usage.wrap(10, 20, "a\nb") == "\n" + " " * 16 + "a\n" + " " * 10 + "b"
+    assert usage.wrap(10, 20, "a\nb") == "\n" + " " * 16 + "a\n" + " " * 16 + "b"
 
 
-PLACES = sorted({place for table in (index.TOP, *(t for _, t in index.GROUPS.values())) for place in table.values()})
+PLACES = sorted(
+    {place for table in (index.TOP, *(t for _, t in index.GROUPS.values())) for place in table.values()}
+)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -114,7 +116,9 @@ def test_every_command_has_a_sound_table(place: str) -> None:
         table = index.TOP if len(words) == 1 else index.GROUPS[words[0]][1]
         assert table[words[-1]] == place
     assert usage.page(command, 80).startswith(f"Usage:  firkin {command.name}")
-    assert all(len(line) < 81 for line in usage.page(command, 80).splitlines() if not line.startswith("  firkin "))
+    assert all(
+        len(line) < 81 for line in usage.page(command, 80).splitlines() if not line.startswith("  firkin ")
+    )
 
 
 def test_top_page_lists_every_command_once(capfd: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ def run(call: Call) -> None:
     }
     view = call["format"]
     if view:
-        from firkin.cli.template import render_one
+        from firkin.cli.template.render import render_one
 
         # Docker's scripts ask for .Server.Version and .Client.Version; both are this program.
         out(render_one(view, {"Client": facts, "Server": facts, **facts}))
