@@ -54,9 +54,9 @@ class _Start(_ctypes.Array):  # type: ignore[type-arg]
     _length_ = 0
 
 
-def buffer(memory: bytearray) -> object:
-    """Return what passes ``memory``'s address to a call that fills it (valid while ``memory`` lives)."""
-    return _Start.from_buffer(memory)
+def buffer(memory: bytes | bytearray) -> object:
+    """Return what passes ``memory``'s address to a call (a copy's, for bytes); the view keeps it alive."""
+    return _Start.from_buffer(memory if isinstance(memory, bytearray) else bytearray(memory))
 
 
 class _Function(_ctypes.CFuncPtr):
@@ -105,9 +105,12 @@ def clone3_holding(number: int, arguments: bytearray) -> int:
     return result
 
 
-def address(memory: bytearray) -> int:
-    """Return where ``memory`` lies, for structures that hold pointers; valid while it lives and keeps its size."""
-    return _ctypes.addressof(_Start.from_buffer(memory))
+def address(memory: object) -> int:
+    """Return where ``memory`` (a bytearray, or what ``buffer`` returned) lies, for structures that hold pointers.
+
+    Valid while it lives and keeps its size.
+    """
+    return _ctypes.addressof(_Start.from_buffer(memory) if isinstance(memory, bytearray) else memory)  # type: ignore[arg-type]
 
 
 _syscall = _Function(_ctypes.dlsym(_handle, "syscall"))
