@@ -14,6 +14,9 @@ from firkin.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from firkin.engine.context import Context
     from firkin.engine.row import Container
 
@@ -78,16 +81,18 @@ def _facts(ctx: Context, container: Container) -> list[tuple[str, str]]:
         )
     if host.get("Memory"):
         facts.append(("memory limit", units.iec_size(host["Memory"])))
-    for inside, outside in ((seen.get("NetworkSettings") or {}).get("Ports") or {}).items():
-        for one in outside or ():
-            facts.append(("open port", f"{one['HostIp'] or '0.0.0.0'}:{one['HostPort']} -> {inside}"))
-    for mount in seen.get("Mounts") or ():
-        facts.append(
-            (
-                "mount",
-                f"{mount.get('Source') or mount['Type']} -> {mount['Destination']}{'' if mount.get('RW', True) else ' (read-only)'}",
-            )
-        )
+    ports = (seen.get("NetworkSettings") or {}).get("Ports") or {}
+    facts.extend(
+        ("open port", f"{one['HostIp'] or '*'}:{one['HostPort']} -> {inside}")
+        for inside, outside in ports.items()
+        for one in outside or ()
+    )
+    facts.extend(("mount", _mount(mount)) for mount in seen.get("Mounts") or ())
     if host.get("Privileged"):
         facts.append(("isolation", "none to speak of: it is --privileged"))
     return facts
+
+
+def _mount(mount: Mapping[str, Any]) -> str:
+    only = "" if mount.get("RW", True) else " (read-only)"
+    return f"{mount.get('Source') or mount['Type']} -> {mount['Destination']}{only}"
