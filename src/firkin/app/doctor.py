@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from firkin.config import Paths
+    from firkin.paths import Paths
 
 OK, WARNING, MISSING = "ok", "warning", "missing"
 
