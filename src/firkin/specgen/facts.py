@@ -31,14 +31,16 @@ class Facts(Record):
     """See the fields; paths are absolute and the host's."""
 
     container_id: str
-    rootfs: str  # absolute, becomes root.path
-    cgroup_path: str  # relative to each hierarchy: "firkin/<engine>/<id>"
+    rootfs: str = ""  # absolute, becomes root.path
+    cgroup_path: str = ""  # relative to each hierarchy: "firkin/<engine>/<id>"
 
-    hostname: str = ""  # the host's own, for --uts host and --network host
+    # With --network host the host's name, with --network container:NAME the other's; else "".
+    hostname: str = ""
     # Namespaces to join, by OCI type ("network", "ipc", "pid", "uts", "user", "cgroup"), for container:NAME and for
     # the network namespace that the network room made ("/proc/self/fd/N"). Absent: a new one.
     namespaces: dict[str, str] = {}
-    host_userns: bool = True  # False when firkin itself runs in a user namespace (rootless)
+    network_in_userns: bool = False  # with a new user namespace: namespaces["network"] belongs to it
+    in_userns: bool = False  # firkin itself runs in a user namespace (rootless)
     cgroup_version: int = 2  # what --cgroupns defaults to: 1 host, 2 private
     cgroup_writable: bool = False  # mount /sys/fs/cgroup rw all the same (delegation)
 
@@ -54,7 +56,6 @@ class Facts(Record):
     )
 
     volumes: dict[str, str] = {}  # mount target -> directory on the host, for each mount of type "volume"
-    bind_is_directory: dict[str, bool] = {}  # bind source -> False when it is not a directory
     rro: bool = True  # mount_setattr works: read-only binds are recursive (kernel >= 5.12)
 
     # The image's own files, None when absent.
@@ -63,13 +64,16 @@ class Facts(Record):
 
     # None: the caller has all that the kernel knows. Names as "CAP_CHOWN".
     capabilities: tuple[str, ...] | None = None
-    last_cap: int = 40
+    last_cap: int = 40  # /proc/sys/kernel/cap_last_cap
+    oom_score_adj: int = 0  # the caller's own
     cpus: int = 0  # of the host; 0 is unknown (no check)
-    memory: int = 0  # of the host in bytes; 0 is unknown
     kernel: tuple[int, int] = (6, 1)
     arch: str = "x86_64"
-    apparmor: bool = False  # the kernel has it and a profile "docker-default" is loaded
-    selinux: bool = False
+    apparmor: bool = False  # the kernel has it on
+    apparmor_profile: str = ""  # the default profile, if it is loaded
+    process_label: str = ""  # SELinux, when it is on and --security-opt label=disable was not given
+    mount_label: str = ""
+    thermal_throttle: tuple[int, ...] = ()  # CPUs that have /sys/devices/system/cpu/cpuN/thermal_throttle
     swap_limit: bool = True  # the memory controller counts swap
 
     # --device: its path_on_host -> what it is (several for a directory).
@@ -81,7 +85,7 @@ class Facts(Record):
     uid_maps: tuple[IdMap, ...] = ()
     gid_maps: tuple[IdMap, ...] = ()
 
-    # None: specgen's own default. A dict: this profile (the runtime's form), whatever the options say but unconfined.
+    # The default profile in OCI form, e.g. cached by the engine; None: seccomp_default makes it.
     seccomp: dict[str, Any] | None = None
     seccomp_supported: bool = True
 

@@ -52,9 +52,9 @@ def _lines(data: bytes, path: str) -> Iterable[str]:
     try:
         text = data.removeprefix(b"\xef\xbb\xbf").decode()
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        number = data.count(b"\n", 0, error.start) + 1
         raise InvalidArgument(
-            f"{invalid}: invalid utf8 bytes at line {line}", hint="save it as UTF-8"
+            f"{invalid}: invalid utf8 bytes at line {number}", hint="save it as UTF-8"
         ) from None
     for raw in text.split("\n"):
         line = raw.removesuffix("\r").lstrip()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MAX_ID = (1 << 32) - 2
-_MODES = {  # flag: (words, takes container:NAME, docker's name of it)
+MODES = {  # flag: (words, takes container:NAME, docker's name of it)
     "pid": (("", "private", "host"), True, "PID mode"),
     "uts": (("", "private", "host"), True, "UTS mode"),
     "ipc": (("", "none", "private", "shareable", "host"), True, "IPC mode"),
@@ -28,7 +28,7 @@ _MODES = {  # flag: (words, takes container:NAME, docker's name of it)
 
 def parse_mode(flag: str, text: str) -> str:
     """Return the mode of --pid, --uts, --ipc, --cgroupns or --userns (``auto[:size=N]`` too)."""
-    words, container, name = _MODES[flag]
+    words, container, name = MODES[flag]
     if text in words or (container and text.startswith("container:") and len(text) > 10):
         return text
     if flag == "userns" and (text == "auto" or text.startswith("auto:")):
@@ -308,3 +308,26 @@ def parse_time_offset(text: str) -> TimeOffset:
     total = seconds * BILLION + sign * int(fraction.ljust(9, "0") if fraction else 0)
     whole_seconds, nanoseconds = divmod(total, BILLION)
     return TimeOffset(clock=clock, seconds=whole_seconds, nanoseconds=nanoseconds)
+
+
+def check_signal(text: str) -> int:
+    """Return the number of ``SIGTERM``, ``term``, ``15``, ``SIGRTMIN+3``. Raises InvalidArgument with docker's text."""
+    import _signal  # type: ignore[import-not-found] # the C module: no enum is built
+
+    name = text.upper().removeprefix("SIG")
+    number = parse_int(name, 1, 64)
+    if number is None:
+        base, sign, offset = name.partition("+")
+        if not sign:
+            base, sign, offset = name.partition("-")
+        steps = parse_int(offset, 0, 30) if sign else 0
+        start = getattr(_signal, f"SIG{base}", None)
+        if (
+            isinstance(start, int)
+            and steps is not None
+            and (not sign or (base, sign) in (("RTMIN", "+"), ("RTMAX", "-")))
+        ):
+            number = start + steps if sign != "-" else start - steps
+    if number is None:
+        raise InvalidArgument(f"invalid signal: {text}", hint="kill -l lists them")
+    return number
