@@ -22,7 +22,7 @@ from firkin.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from firkin.cli.session import Session
@@ -35,7 +35,9 @@ BAD_FLAG = 125
 
 class Command(Record):
     """One command. ``refused`` is the exit code when the engine says no; ``interspersed`` false stops at the first
-    positional word (run, create, exec: the rest belongs to the container)."""
+    positional word (run, create, exec: the rest belongs to the container). ``readers`` names, by a flag's long name,
+    the ``module:function`` that turns each of its texts into a value; ``hidden`` flags are understood and not shown.
+    """
 
     name: str
     usage: str
@@ -44,10 +46,11 @@ class Command(Record):
     aliases: tuple[str, ...] = ()
     flags: tuple[FlagRow, ...] = ()
     arguments: tuple[int, int | None] = (0, 0)
+    readers: Mapping[str, str] = {}
+    hidden: tuple[FlagRow, ...] = ()
     interspersed: bool = True
     refused: int = REFUSED
     long: str = ""
-    see: str = "Run"
     dynamic: str = ""
 
 

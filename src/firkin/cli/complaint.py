@@ -31,6 +31,21 @@ class Quit(Exception):
         self.code = code
 
 
+class refused:  # noqa: N801 - reads as a word: ``with refused(125):``
+    """Print a refusal of what is inside, and end with ``code`` whatever the command's own is."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FirkinError):
+            err("".join(f"{PROGRAM}: {line}\n" for line in sentences(error)))
+            raise Quit(self._code) from error
+
+
 def explain(error: BaseException, command: Command | None, *, debug: bool) -> int:
     """Print ``error`` and return the exit code."""
     if isinstance(error, Quit):

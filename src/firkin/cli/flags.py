@@ -105,23 +105,22 @@ def parse(
     argv: Sequence[str],
     *,
     interspersed: bool = True,
-    checks: Mapping[str, Callable[[str], object]] | None = None,
+    readers: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return (values of the flags that were typed, the other words). Lists gather, scalars keep the last.
 
-    ``checks`` has, by a flag's long name, a reader to run over each value at once. Raises HelpWanted and BadFlag.
+    ``readers`` names, by a flag's long name, the ``module:function`` of firkin that turns one text into a value; it
+    is imported only when the flag is there. Raises HelpWanted and BadFlag.
     """
-    return _Parser(rows, interspersed, checks or {}).parse(list(argv))
+    return _Parser(rows, interspersed, readers or {}).parse(list(argv))
 
 
 class _Parser:
-    def __init__(
-        self, rows: Sequence[FlagRow], interspersed: bool, checks: Mapping[str, Callable[[str], object]]
-    ) -> None:
+    def __init__(self, rows: Sequence[FlagRow], interspersed: bool, readers: Mapping[str, str]) -> None:
         self._long = {row[0]: row for row in rows}
         self._short = {row[1]: row for row in rows if row[1]}
         self._interspersed = interspersed
-        self._checks = checks
+        self._readers = readers
         self._values: dict[str, Any] = {}
 
     def parse(self, rest: list[str]) -> tuple[dict[str, Any], list[str]]:
@@ -184,16 +183,23 @@ class _Parser:
     def _set(self, row: FlagRow, text: str) -> None:
         name, short, kind = row[:3]
         try:
-            check = self._checks.get(name)
-            if check is not None:
-                check(text)
+            place = self._readers.get(name)
             scalar = SCALARS.get(kind)
+            read = _imported(place) if place else scalar or LISTS[kind]
             if scalar is not None:
-                self._values[name] = scalar(text)
+                self._values[name] = read(text)
             elif kind == "strings":
-                self._values.setdefault(name, []).extend(_csv(text))
+                self._values.setdefault(name, []).extend(read(text))
             else:
-                self._values.setdefault(name, []).append(LISTS[kind](text))
+                self._values.setdefault(name, []).append(read(text))
         except FirkinError as error:
             shown = f"-{short}, --{name}" if short else f"--{name}"
             raise BadFlag(f'invalid argument "{text}" for "{shown}" flag: {error}') from error
+
+
+def _imported(place: str) -> Callable[[str], Any]:
+    import importlib
+
+    module, _, function = place.partition(":")
+    found: Callable[[str], Any] = getattr(importlib.import_module(f"firkin.{module}"), function)
+    return found

@@ -66,7 +66,12 @@ def _dispatch(session: Session, values: dict[str, object], words: list[str]) -> 
 
 def _run(session: Session, command: Command, argv: list[str]) -> int:
     try:
-        values, words = parse(command.flags, argv, interspersed=command.interspersed)
+        values, words = parse(
+            (*command.flags, *command.hidden),
+            argv,
+            interspersed=command.interspersed,
+            readers=command.readers,
+        )
     except HelpWanted:
         from firkin.cli.usage import page
 

@@ -81,14 +81,14 @@ def test_help_is_a_way_out_wherever_it_stands() -> None:
         parse((), ["-h"])
 
 
-def test_a_check_reads_each_value_at_once() -> None:
-    from firkin.errors import InvalidArgument
-
-    def refuse(text: str) -> object:
-        raise InvalidArgument(f"no {text}", hint="try b")
-
-    with pytest.raises(BadFlag, match='invalid argument "a" for "-v, --volume" flag: no a; try b'):
-        parse(FLAGS, ["-v", "a"], checks={"volume": refuse})
+def test_a_reader_turns_each_text_into_a_value() -> None:
+    readers = {"volume": "units:parse_size", "cpus": "specgen.parse_limits:parse_cpus"}
+    assert parse(FLAGS, ["-v", "1k", "-v2k", "--cpus=1.5"], readers=readers) == (
+        {"volume": [1024, 2048], "cpus": 1_500_000_000},
+        [],
+    )
+    with pytest.raises(BadFlag, match='invalid argument "a" for "-v, --volume" flag: invalid size'):
+        parse(FLAGS, ["-v", "a"], readers=readers)
 
 
 def test_every_flag_table_is_well_formed() -> None:

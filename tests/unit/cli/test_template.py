@@ -168,7 +168,7 @@ def test_walks_what_inspect_shows(form: str, told: str) -> None:
 
 
 def test_names_a_missing_field() -> None:
-    with pytest.raises(BadTemplate, match='executing "" at <.State.Foo>: map has no entry for key "Foo"'):
+    with pytest.raises(BadTemplate, match=r'executing "" at <\.State\.Foo>: map has no entry for key "Foo"'):
         compiled("{{.State.Foo}}")(INSPECTED)
 
 

@@ -209,7 +209,12 @@ class _Run:
     # calls
 
     def _call(
-        self, whole: Node, node: nodes.Function, operands: tuple[Node, ...], dot: Any, last: Any
+        self,
+        whole: Node,
+        node: nodes.Function,
+        operands: tuple[Node, ...],
+        dot: Any,  # noqa: ANN401
+        last: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         name = node.name
         function = self._functions[name]
