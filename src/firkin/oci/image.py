@@ -11,6 +11,7 @@ from __future__ import annotations
 from firkin.oci.manifest import digest_at
 from firkin.oci.strict import Node, parse
 from firkin.record import Record
+from firkin.wire import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,36 +62,16 @@ class ImageConfig(Record):
     @classmethod
     def trusted(cls, text: str) -> ImageConfig:
         """Read what ``to_json`` wrote and we stored; nothing is checked."""
-        return _build(scan(text))
+        return _build(json.loads(text))
 
     def to_json(self) -> bytes:
         """Return the OCI document, compact, with the specification's names."""
-        import json
-
-        return json.dumps(_document(self), separators=(",", ":"), ensure_ascii=False).encode()
+        return json.dumps(_document(self)).encode()
 
     @property
     def created_ns(self) -> int:
         """Nanoseconds since the epoch; 0 where the time is absent or before 1970."""
         return parse_time(self.created) or 0
-
-
-class _ScannerContext:
-    strict = True
-    object_hook = None
-    object_pairs_hook = None
-    parse_float = float
-    parse_int = int
-    parse_constant = float
-    memo: dict[str, str] = {}
-
-
-def scan(text: str) -> Any:  # noqa: ANN401 - JSON is anything
-    """Decode JSON that we wrote with the C scanner below ``json`` (importing json costs 4 ms: it brings ``re``)."""
-    import _json
-
-    value, _ = _json.make_scanner(_ScannerContext)(text, 0)  # type: ignore[arg-type]
-    return value
 
 
 def _tuple(value: list[str] | None) -> tuple[str, ...] | None:

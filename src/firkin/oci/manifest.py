@@ -7,6 +7,7 @@ from firkin.oci.digest import check_digest
 from firkin.oci.platform import Platform
 from firkin.oci.strict import parse
 from firkin.record import Record
+from firkin.wire import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ class Manifest(Record):
 
     def to_json(self) -> bytes:
         """Return a compact document with keys in the specification's order."""
-        import json
-
         value: dict[str, object] = {
             "schemaVersion": 2,
             "mediaType": self.media_type,
@@ -63,7 +62,7 @@ class Manifest(Record):
         }
         if self.annotations:
             value["annotations"] = self.annotations
-        return json.dumps(value, separators=(",", ":")).encode()
+        return json.dumps(value).encode()
 
 
 class Index(Record):
