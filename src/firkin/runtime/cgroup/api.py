@@ -16,7 +16,6 @@ from firkin.errors import InUse
 from firkin.runtime.cgroup import tree
 from firkin.runtime.cgroup.layout import check_path, layout
 from firkin.runtime.cgroup.v1 import Hierarchies
-from firkin.runtime.cgroup.v2 import Unified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,6 +130,8 @@ def _driver(path: str) -> Driver:
     where = layout()
     if where.v1:
         return Hierarchies(check_path(path), where)
+    from firkin.runtime.cgroup.v2 import Unified  # brings bpf and ctypes: 2 ms that v1 machines need not pay
+
     return Unified(check_path(path), where.unified or "")
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 NOTHING: dict[str, Any] = {"kills": 0, "level": None, "limit": None, "peak": None}
+_BATCH = (
+    64 * 4096
+)  # the kernel charges that much at once; some kernels since 6.13 leave failcnt at 0, so the peak tells
 _V1_UNLIMITED = 1 << 62  # the kernel prints LONG_MAX rounded down to a page
 
 
@@ -64,7 +67,7 @@ def _levels(mount: str, path: str) -> list[str]:
 
 
 def v1_report(mount: str, path: str) -> dict[str, Any]:
-    """The level is the innermost that has a limit and has hit it (failcnt), memory before memory and swap."""
+    """The level is the innermost that has a limit and has hit it, memory before memory and swap."""
     report = {**NOTHING, "kills": v1_kills(f"{mount}/{path}")}
     if not report["kills"]:
         return report
@@ -72,8 +75,10 @@ def v1_report(mount: str, path: str) -> dict[str, Any]:
         for kind in ("memory", "memory.memsw"):
             directory = f"{mount}/{level}"
             limit = number(f"{directory}/{kind}.limit_in_bytes")
-            if limit and limit < _V1_UNLIMITED and number(f"{directory}/{kind}.failcnt"):
-                peak = number(f"{directory}/{kind}.max_usage_in_bytes")
+            if not limit or limit >= _V1_UNLIMITED:
+                continue
+            peak = number(f"{directory}/{kind}.max_usage_in_bytes") or 0
+            if number(f"{directory}/{kind}.failcnt") or peak + _BATCH >= limit:
                 return {**report, "level": level, "limit": limit, "peak": peak}
     return {**report, "level": "host", "peak": number(f"{mount}/{path}/memory.max_usage_in_bytes")}
 

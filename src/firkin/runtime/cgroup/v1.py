@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from firkin.errors import Conflict, SyscallError
-from firkin.runtime.cgroup import devices, freeze, oom, stats, tree
+from firkin.runtime.cgroup import devices, freeze, oom, tree
 from firkin.runtime.cgroup.driver import Driver
 from firkin.runtime.cgroup.settings import Setting, integer, missing, refused, section, write_all
 from firkin.runtime.cgroup.v1_plan import plan
@@ -143,6 +143,8 @@ class Hierarchies(Driver):
         return where
 
     def stats(self) -> dict[str, Any]:
+        from firkin.runtime.cgroup import stats
+
         return stats.v1(self.directories())
 
     def oom_kills(self) -> int:

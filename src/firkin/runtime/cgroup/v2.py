@@ -13,7 +13,7 @@ import os
 
 from firkin.errors import Conflict, NotFound, SyscallError, Unsupported
 from firkin.linux import bpf
-from firkin.runtime.cgroup import devices, devices_bpf, freeze, oom, stats, tree
+from firkin.runtime.cgroup import devices, devices_bpf, freeze, oom, tree
 from firkin.runtime.cgroup.driver import Driver
 from firkin.runtime.cgroup.settings import Setting, integer, missing, section, write_all
 from firkin.runtime.cgroup.v1 import check_usage
@@ -145,6 +145,8 @@ class Unified(Driver):
         freeze.V2(self._leaf).thaw()
 
     def stats(self) -> dict[str, Any]:
+        from firkin.runtime.cgroup import stats
+
         return stats.v2(self._leaf)
 
     def oom_kills(self) -> int:
