@@ -5,38 +5,37 @@
     attach     kernel: veth, address, route, map elements              bridge and table are made when they are missing
     detach     elements, then rows                                     the veth goes with its namespace
     sweep      whatever belongs to no live container
-    teardown   bridge and table, once no lease is left
+    retire     bridge and table, once no lease has been there for a while
 
-Rows come first and go last, so whatever is in the kernel can be traced to a row by its name at any moment.
-
-Locks: ``locks/network`` is held shared while a container is attached and exclusively while the bridge and the table are
-made or removed, so neither can vanish under an attach. It is taken outside of any transaction.
+Rows come first and go last, so whatever is in the kernel can be traced to a row by its name at any moment. The locks
+are in lock.py.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
 
-from firkin.errors import Conflict, SyscallError
+from firkin.errors import Conflict, NotFound, SyscallError
 from firkin.linux import netns
 from firkin.network import firewall, ipam, ipv4, links, ports, tables
 from firkin.network.dialogue import Dialogue
-from firkin.network.ports import PortBinding
+from firkin.network.lock import EXCLUSIVE, SHARED, Lock
+from firkin.network.ports import PortBinding, PortSpec, PortTaken, bindings_of
+from firkin.network.sockets import Sockets
 from firkin.record import Record
 from firkin.wire import rtnl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from firkin.config import Config
     from firkin.db.connection import Database
     from firkin.network.ipv4 import Subnet
     from firkin.network.ports import Wanted
+    from firkin.network.upkeep import Upkeep
 
-NETWORK = "bridge"
+__all__ = ["Bridge", "Endpoint", "PortBinding", "PortSpec", "PortTaken"]
 
 
 class Endpoint(Record):
@@ -50,7 +49,7 @@ class Endpoint(Record):
     ports: tuple[PortBinding, ...]
     bridge: str
     mtu: int = 1500
-    network: str = NETWORK
+    network: str = tables.BRIDGE
     dns: tuple[str, ...] = ()
 
     @property
@@ -60,14 +59,12 @@ class Endpoint(Record):
 
 
 class Bridge:
-    """The bridge network of one engine. One object a process: a forked one opens sockets of its own."""
+    """The bridge network of one engine, as one process sees it (a database never crosses a fork)."""
 
     def __init__(self, config: Config, db: Database) -> None:
         self._config = config
         self._db = db
-        self._pid = 0
-        self._dialogues: dict[str, Dialogue] = {}
-        self._guests: dict[tuple[int, int], Dialogue] = {}
+        self._sockets = Sockets()
 
     def allocate(
         self,
@@ -81,28 +78,16 @@ class Bridge:
         """Give the container an address and its ports; what it had before is given back first.
 
         ``name`` is for the messages of those who find a port taken. Raises PortTaken, Conflict, InvalidArgument,
-        Unsupported, ResourceExhausted; then no row has changed.
+        Unsupported, ResourceExhausted; then the container has nothing.
         """
         if mac:
             ipam.parse_mac(mac)
         self.detach(container_id)
         with self._db.write() as db:
             subnet, mtu, last = self._network()
-            if ip:
-                address = ipam.check_address(subnet, ip)
-                other = tables.holder_of_address(db, NETWORK, address)
-                if other is not None:
-                    raise Conflict(
-                        f"address {ip} is taken by container {other[4] or other[0][:12]}",
-                        hint="choose another, or leave out --ip",
-                        container_id=other[0],
-                    )
-            else:
-                address = ipam.choose_address(
-                    subnet, last, lambda a: tables.holder_of_address(db, NETWORK, a) is not None
-                )
+            address = self._free_address(subnet, ip, last)
             given = ports.choose(wanted, lambda *port: tables.holder_of_port(db, *port))
-            row = (container_id, NETWORK, address, mac or ipam.mac_of(address), name)
+            row = (container_id, tables.BRIDGE, address, mac or ipam.mac_of(address), name)
             tables.put_lease(db, row, advance=not ip)
             tables.put_ports(
                 db, ((b.proto, b.host_ip, b.host_port, container_id, b.container_port) for b in given)
@@ -115,7 +100,7 @@ class Bridge:
         if row is None:
             return None
         subnet, mtu, _ = self._row()
-        return self._endpoint(row, _bindings(tables.ports(self._db, container_id)), subnet, mtu)
+        return self._endpoint(row, bindings_of(tables.ports(self._db, container_id)), subnet, mtu)
 
     @property
     def gateway(self) -> str:
@@ -142,22 +127,22 @@ class Bridge:
             for guest in opened:
                 guest.close()
             raise
-        self._fresh()
-        self._guests[_identity(fd)] = opened[0]
+        self._sockets.keep(fd, opened[0])
         return fd
 
     def attach(self, endpoint: Endpoint, netns_fd: int) -> None:
-        """Connect the namespace and publish the ports; after a failure nothing of it is left in the kernel.
+        """Connect the namespace and publish the ports. After a failure no link is left; ``detach`` does the rest.
 
         Raises SyscallError, Conflict (a route of the host overlaps), Unavailable (forwarding cannot be switched on).
         """
-        guest = self._guest(netns_fd)
+        guest = self._sockets.take(netns_fd)
+        path = f"{self._config.paths.locks}/network"
         try:
-            with self._locked(fcntl.LOCK_SH):
+            with Lock(path, SHARED):
                 done = self._try_attach(endpoint, guest, netns_fd)
             if not done:
-                with self._locked(fcntl.LOCK_EX):
-                    self._build(endpoint.subnet, endpoint.mtu)
+                with Lock(path, EXCLUSIVE):
+                    self._upkeep().build(endpoint.subnet, endpoint.mtu)
                     if not self._try_attach(endpoint, guest, netns_fd):
                         raise SyscallError(errno.ENODEV, "RTM_NEWLINK", endpoint.bridge)
         finally:
@@ -168,62 +153,66 @@ class Bridge:
         row = tables.lease(self._db, container_id)
         if row is None:
             return
-        bindings = _bindings(tables.ports(self._db, container_id))
+        bindings = bindings_of(tables.ports(self._db, container_id))
         if bindings:
-            self._unpublish(bindings, row[2], container_id)
+            items = [firewall.element(b, row[2], container_id) for b in bindings]
+            firewall.withdraw(self._sockets.netfilter(), self._config.nft_table, items)
+            self._forget_flows(bindings, row[2], gone=True)
         with self._db.write() as db:
             tables.drop_lease(db, container_id)
 
     def sweep(self, live: Collection[str]) -> list[str]:
-        """Remove leases, map elements and veths of this engine that no container in ``live`` owns; say which."""
+        """Remove leases, elements and veths of this engine that no container in ``live`` owns; say which.
+
+        With none live and no process about to do it (see ``retire``), bridge and table go too.
+        """
         gone = []
         for row in tables.leases(self._db):
             if row[0] not in live:
                 self.detach(row[0])
                 gone.append(f"lease {ipv4.text(row[2])} of {row[0]}")
-        with self._locked(fcntl.LOCK_EX):
-            return gone + self._sweep_elements() + self._sweep_veths(live)
+        upkeep = self._upkeep()
+        gone += upkeep.sweep(live)
+        if links.index_of(self._config.bridge) and upkeep.retire(0):
+            gone.append(f"bridge {self._config.bridge}")
+        return gone
 
     def teardown(self) -> bool:
-        """Remove the bridge and the table unless somebody has a lease; say whether they are gone.
+        """Remove the bridge and the table unless somebody has a lease; say whether they are gone. Takes tens of ms."""
+        return self._upkeep().teardown()
 
-        It waits for the kernel (tens of ms): call it when nobody waits for you.
+    def retire(self, patience: float = 1.0) -> bool:
+        """Tear down once no container has come for ``patience`` seconds; returns at once where others see to it.
+
+        The last thing that a monitor does, after ``detach``, when nobody waits for it any more: containers that are run
+        one after the other then find their bridge, and the last leaves nothing.
         """
-        with self._locked(fcntl.LOCK_EX):
-            if tables.any_lease(self._db):
-                return False
-            firewall.demolish(self._netfilter(), self._config.nft_table)
-            links.remove(self._route(), self._config.bridge)
-        return True
+        return not tables.any_lease(self._db) and self._upkeep().retire(patience)
 
     def close(self) -> None:
         """Close the sockets."""
-        for dialogue in (*self._dialogues.values(), *self._guests.values()):
-            dialogue.close()
-        self._dialogues, self._guests = {}, {}
-
-    # One container ---------------------------------------------------------------------------------------------
+        self._sockets.close()
 
     def _try_attach(self, endpoint: Endpoint, guest: Dialogue, netns_fd: int) -> bool:
         """Attach, or say False when the bridge or the table is missing."""
         index = links.index_of(endpoint.bridge)
         subnet = endpoint.subnet
-        table = self._config.nft_table
-        if not index or not firewall.stands(self._netfilter(), table, subnet):
+        table, netfilter = self._config.nft_table, self._sockets.netfilter()
+        if not index or not firewall.stands(netfilter, table, subnet):
             return False
         address = ipv4.parse(endpoint.address)
         veth = links.veth_of(endpoint.container_id)
         try:
             links.connect(
-                self._route(), guest, veth=veth, bridge=index, mtu=endpoint.mtu, netns_fd=netns_fd,
+                self._sockets.route(), guest, veth=veth, bridge=index, mtu=endpoint.mtu, netns_fd=netns_fd,
                 mac=ipam.parse_mac(endpoint.mac), address=address, subnet=subnet, hairpin=bool(endpoint.ports),
             )  # fmt: skip
             if endpoint.ports:
                 items = [firewall.element(b, address, endpoint.container_id) for b in endpoint.ports]
-                firewall.publish(self._netfilter(), table, items)
+                firewall.publish(netfilter, table, items)
                 self._forget_flows(endpoint.ports, address, gone=False)
         except SyscallError as error:
-            links.remove(self._route(), veth)
+            links.remove(self._sockets.route(), veth)
             if error.errno in (errno.ENODEV, errno.ENOENT):
                 return (
                     False  # an administrator removed the bridge or flushed the rules between two of our calls
@@ -232,76 +221,43 @@ class Bridge:
             raise
         return True
 
-    def _unpublish(self, bindings: tuple[PortBinding, ...], address: int, container_id: str) -> None:
-        items = [firewall.element(b, address, container_id) for b in bindings]
-        firewall.withdraw(self._netfilter(), self._config.nft_table, items)
-        self._forget_flows(bindings, address, gone=True)
-
     def _forget_flows(self, bindings: tuple[PortBinding, ...], address: int, *, gone: bool) -> None:
         if any(binding.proto == ports.UDP for binding in bindings):
             from firkin.network import flows
 
-            (flows.forget_server if gone else flows.forget_others)(self._netfilter(), bindings, address)
-
-    # The network -----------------------------------------------------------------------------------------------
+            forget = flows.forget_server if gone else flows.forget_others
+            forget(self._sockets.netfilter(), bindings, address)
 
     def _network(self) -> tuple[Subnet, int, int]:
-        """Return (subnet, mtu, last address); chosen at first use, and anew when it overlaps and nobody has a lease."""
-        known = tables.network(self._db, NETWORK)
-        if known is not None and tables.any_lease(self._db):
-            return self._row()
-        taken = list(links.in_the_way(self._route(), self._config.bridge))
-        written = self._config.settings.get("bridge_subnet")
-        if isinstance(written, str):
-            subnet = ipv4.parse_subnet(written)
-            _refuse_overlap(subnet, taken)
-        elif known is not None and not _overlapping(ipv4.parse_subnet(known[0]), taken):
-            return self._row()
-        else:
-            subnet = ipam.choose_subnet([*(subnet for subnet, _ in taken), *_name_servers()])
-        if known is None or known[0] != str(subnet):
-            tables.put_network(self._db, NETWORK, str(subnet), links.default_mtu(self._route()))
+        """Return (subnet, mtu, last address) in a transaction; the subnet is settled before the bridge is made."""
+        known = tables.network(self._db, tables.BRIDGE)
+        if known is None or not (links.index_of(self._config.bridge) or tables.any_lease(self._db)):
+            from firkin.network import ground
+
+            ground.settle(self._config, self._db, self._sockets.route())
         return self._row()
 
     def _row(self) -> tuple[Subnet, int, int]:
-        row = tables.network(self._db, NETWORK)
+        row = tables.network(self._db, tables.BRIDGE)
         if row is None:
-            raise Conflict("the bridge network has not been used yet", hint="start a container on it")
+            raise NotFound("the bridge network has not been used yet", hint="start a container on it")
         return ipv4.parse_subnet(row[0]), row[1], row[2]
 
-    def _build(self, subnet: Subnet, mtu: int) -> None:
-        """Make what is static: forwarding, the bridge, the table with the elements of all leases."""
-        _refuse_overlap(subnet, links.in_the_way(self._route(), self._config.bridge))
-        links.enable_forwarding()
-        links.build_bridge(self._route(), self._config.bridge, subnet, mtu)
-        if not firewall.stands(self._netfilter(), self._config.nft_table, subnet):
-            batch = firewall.plan(
-                self._config.nft_table, self._config.bridge, subnet, self._elements_of_rows()
+    def _free_address(self, subnet: Subnet, asked: str | None, last: int) -> int:
+        if not asked:
+            return ipam.choose_address(subnet, last, lambda address: self._holder(address) is not None)
+        address = ipam.check_address(subnet, asked)
+        holder = self._holder(address)
+        if holder is not None:
+            raise Conflict(
+                f"address {asked} is taken by container {holder[4] or holder[0][:12]}",
+                hint="choose another, or leave out --ip",
+                container_id=holder[0],
             )
-            self._netfilter().batch(batch)
+        return address
 
-    def _elements_of_rows(self) -> list[firewall.Element]:
-        rows = tables.all_ports(self._db)
-        return [firewall.element(_bindings([row[:5]])[0], row[5], row[3]) for row in rows]
-
-    def _sweep_elements(self) -> list[str]:
-        table = self._config.nft_table
-        wanted = {(item.map, item.key): item.data for item in self._elements_of_rows()}
-        orphans = [
-            item
-            for item in firewall.present(self._netfilter(), table)
-            if wanted.get((item.map, item.key)) != item.data
-        ]
-        if orphans:
-            firewall.withdraw(self._netfilter(), table, orphans)
-        return [f"element of {item.comment or '?'} in map {item.map}" for item in orphans]
-
-    def _sweep_veths(self, live: Collection[str]) -> list[str]:
-        owned = {links.veth_of(container_id) for container_id in live}
-        orphans = [v for v in links.ports_of(self._route(), self._config.bridge) if v not in owned]
-        for veth in orphans:
-            links.remove(self._route(), veth)
-        return [f"veth {veth}" for veth in orphans]
+    def _holder(self, address: int) -> tables.Lease | None:
+        return tables.holder_of_address(self._db, tables.BRIDGE, address)
 
     def _endpoint(
         self, row: tables.Lease, given: tuple[PortBinding, ...], subnet: Subnet, mtu: int
@@ -317,95 +273,10 @@ class Bridge:
             mtu=mtu,
         )
 
-    # Sockets and locks -----------------------------------------------------------------------------------------
+    def _upkeep(self) -> Upkeep:
+        from firkin.network.upkeep import Upkeep
 
-    def _fresh(self) -> None:
-        """Forget sockets that came by a fork: two processes on one would read each other's answers."""
-        if self._pid != os.getpid():
-            self.close()
-            self._pid = os.getpid()
-
-    def _route(self) -> Dialogue:
-        self._fresh()
-        if "route" not in self._dialogues:
-            self._dialogues["route"] = Dialogue.route()
-        return self._dialogues["route"]
-
-    def _netfilter(self) -> Dialogue:
-        self._fresh()
-        if "netfilter" not in self._dialogues:
-            self._dialogues["netfilter"] = Dialogue.netfilter()
-        return self._dialogues["netfilter"]
-
-    def _guest(self, fd: int) -> Dialogue:
-        """Return the socket that ``new_netns`` opened in the namespace, or open one there."""
-        self._fresh()
-        known = self._guests.pop(_identity(fd), None)
-        if known is not None:
-            return known
-        opened: list[Dialogue] = []
-        netns.visit(fd, lambda: opened.append(Dialogue.route()))
-        return opened[0]
-
-    def _locked(self, how: int) -> _Lock:
-        return _Lock(f"{self._config.paths.locks}/network", how)
-
-
-class _Lock:
-    """flock(2) on a file of its own, from entering to leaving; the kernel frees it when the process dies."""
-
-    def __init__(self, path: str, how: int) -> None:
-        self._path = path
-        self._how = how
-
-    def __enter__(self) -> None:
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._fd, self._how)
-        except BaseException:
-            os.close(self._fd)
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
-
-
-def _bindings(rows: Iterable[tables.Port]) -> tuple[PortBinding, ...]:
-    return tuple(
-        PortBinding(proto=proto, host_ip=host_ip, host_port=host_port, container_port=container_port)
-        for proto, host_ip, host_port, _, container_port in rows
-    )
-
-
-def _identity(fd: int) -> tuple[int, int]:
-    status = os.fstat(fd)
-    return status.st_dev, status.st_ino
-
-
-def _overlapping(subnet: Subnet, taken: Iterable[tuple[Subnet, str]]) -> tuple[Subnet, str] | None:
-    return next((item for item in taken if item[0].overlaps(subnet)), None)
-
-
-def _refuse_overlap(subnet: Subnet, taken: Iterable[tuple[Subnet, str]]) -> None:
-    found = _overlapping(subnet, taken)
-    if found is not None:
-        other, device = found
-        raise Conflict(
-            f"the bridge network's subnet {subnet} overlaps the host's route to {other} by {device}",
-            hint="remove that route, or stop all containers on the bridge: the next one gets another subnet",
-            subnet=str(subnet),
-            route=str(other),
-            device=device,
-        )
-
-
-def _name_servers() -> Iterator[Subnet]:
-    """The host's name servers are not to be hidden behind the bridge, though no route may name them."""
-    from firkin.network import resolv
-
-    for server in resolv.servers_of(resolv.read_host()):
-        if ":" not in server and server.count(".") == 3:
-            yield ipv4.Subnet(base=ipv4.parse(server), prefix=32)
+        return Upkeep(self._config, self._db, self._sockets)
 
 
 def _no_ipv6_by_default() -> None:

@@ -12,7 +12,7 @@ import os
 
 from firkin.atomic import read_text
 from firkin.errors import Conflict, InvalidArgument, SyscallError, Unsupported
-from firkin.network import holders, ipv4
+from firkin.network import ipv4
 from firkin.network.ipv4 import ANY
 from firkin.record import Record
 
@@ -60,6 +60,14 @@ class PortBinding(Record):
     host_ip: str
     host_port: int
     container_port: int
+
+
+def bindings_of(rows: Iterable[tuple[str, str, int, str, int]]) -> tuple[PortBinding, ...]:
+    """Read rows of ``published`` (tables.Port)."""
+    return tuple(
+        PortBinding(proto=proto, host_ip=host_ip, host_port=host_port, container_port=container_port)
+        for proto, host_ip, host_port, _, container_port in rows
+    )
 
 
 class PortTaken(Conflict):
@@ -220,6 +228,8 @@ def _refusal(
         refused = SyscallError(error.errno or 0, "bind", f"{host_ip}:{port}")
         refused.add_note(f"while publishing {proto} port {port}")
         return refused
+    from firkin.network import holders  # seldom needed
+
     found = holders.listener(proto, host_ip, port)
     fields: dict[str, object] = {"port": port, "proto": proto}
     who = "a program that cannot be seen from here"

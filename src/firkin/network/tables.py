@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from firkin.db.connection import Database
 
+BRIDGE = "bridge"  # the default network's name
+
 SCHEMA = """
 create table if not exists networks (
     name text primary key,
