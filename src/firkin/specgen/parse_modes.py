@@ -321,7 +321,7 @@ def check_signal(text: str) -> int:
         if not sign:
             base, sign, offset = name.partition("-")
         steps = parse_int(offset, 0, 30) if sign else 0
-        start = getattr(_signal, f"SIG{base}", None)
+        start = getattr(_signal, f"SIG{base}", None) if base.isalnum() else None
         if (
             isinstance(start, int)
             and steps is not None

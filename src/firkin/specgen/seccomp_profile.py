@@ -59,14 +59,18 @@ def load(text: str, caps: set[str], arch: str, kernel: tuple[int, int]) -> dict[
 
 
 def _objects(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    value = holder.get(name) or []
+    value = holder.get(name)
+    if value is None:
+        return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise InvalidArgument(f"seccomp profile: {name} is not a list of objects", hint=_HINT)
     return value
 
 
 def _strings(holder: dict[str, Any], name: str, where: str) -> list[str]:
-    value = holder.get(name) or []
+    value = holder.get(name)
+    if value is None:
+        return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise InvalidArgument(f"seccomp profile: {where}.{name} is not a list of strings", hint=_HINT)
     return value
