@@ -25,7 +25,8 @@ class CidFile:
                 self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             except FileExistsError:
                 raise AlreadyExists(
-                    "container ID file found, make sure the other container isn't running or delete " + self._path
+                    "container ID file found, make sure the other container isn't running or delete "
+                    + self._path
                 ) from None
             except OSError as error:
                 raise InvalidArgument(

@@ -31,8 +31,8 @@ class Quit(Exception):
         self.code = code
 
 
-class refused:  # noqa: N801 - reads as a word: ``with refused(125):``
-    """Print a refusal of what is inside, and end with ``code`` whatever the command's own is."""
+class refused:
+    """``with refused(125):`` print a refusal of what is inside, and end with ``code`` whatever the command's own is."""
 
     def __init__(self, code: int) -> None:
         self._code = code

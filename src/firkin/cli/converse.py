@@ -9,7 +9,6 @@ Signals that come before the container runs wait in ``held`` and are sent on as 
 
 from __future__ import annotations
 
-import _signal
 import os
 
 from firkin.cli.complaint import Quit
@@ -18,8 +17,11 @@ from firkin.errors import FirkinError, InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from collections.abc import Callable, Sequence
     from typing import Any
+else:
+    import _signal
 
 #: What docker sends on: all but those that the kernel or the runtime of the CLI use.
 NOT_PROXIED = ("SIGCHLD", "SIGPIPE", "SIGURG", "SIGKILL", "SIGSTOP", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU",

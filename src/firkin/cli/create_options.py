@@ -20,8 +20,8 @@ _SPECIAL = frozenset((
     "annotation", "cpu-count", "cpu-percent", "disable-content-trust", "dns-opt", "entrypoint", "env", "env-file",
     "expose", "health-cmd", "health-interval", "health-retries", "health-start-interval", "health-start-period",
     "health-timeout", "io-maxbandwidth", "io-maxiops", "label", "label-file", "log-driver", "log-opt",
-    "memory-swappiness", "net", "net-alias", "network", "no-healthcheck", "publish", "security-opt", "storage-opt", "sysctl",
-    "tmpfs", "use-api-socket", "volume",
+    "memory-swappiness", "net", "net-alias", "network", "no-healthcheck", "publish", "security-opt", "storage-opt",
+    "sysctl", "tmpfs", "use-api-socket", "volume",
 ))  # fmt: skip
 
 

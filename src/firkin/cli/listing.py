@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from firkin.cli.command import Call
+
     Row = Mapping[str, object]
 
 FORMAT_HELP = (
@@ -22,6 +24,15 @@ FORMAT_HELP = (
     "'json':             Print one JSON object a line\n"
     "'TEMPLATE':         Print output using the given Go template"
 )
+
+
+def filters_of(call: Call) -> dict[str, list[str]]:
+    """Return --filter by name."""
+    found: dict[str, list[str]] = {}
+    for text in call["filter"]:
+        name, _, value = text.partition("=")
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def show(

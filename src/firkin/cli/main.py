@@ -5,17 +5,23 @@ firkin [OPTIONS] COMMAND [ARG...]
 
 from __future__ import annotations
 
-import sys
+import time
 
-from firkin.cli import index
-from firkin.cli.command import BAD_FLAG, Call
-from firkin.cli.flags import BadFlag, HelpWanted, parse
-from firkin.cli.output import err, out
-from firkin.cli.session import GLOBALS, PROGRAM, VERSION, Session
+ENTERED = time.monotonic_ns()  # before anything else is imported: where --profile's own time begins
+
+import os  # noqa: E402
+import sys  # noqa: E402
+
+from firkin.cli import index  # noqa: E402
+from firkin.cli.command import BAD_FLAG, Call  # noqa: E402
+from firkin.cli.flags import BadFlag, HelpWanted, parse  # noqa: E402
+from firkin.cli.output import err, out  # noqa: E402
+from firkin.cli.session import GLOBALS, PROGRAM, VERSION, Session  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from firkin.cli.command import Command
 
@@ -32,8 +38,18 @@ def main(argv: list[str]) -> int:
     if session.profile or session.profile_json:
         from firkin.cli.profile import profiled
 
-        return profiled(session, lambda: _dispatch(session, values, words))
+        return profiled(session, ENTERED, lambda: _dispatch(session, values, words))
     return _dispatch(session, values, words)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process without the interpreter's own farewell: all is flushed, and the kernel frees faster."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+    os._exit(code)
 
 
 def _dispatch(session: Session, values: dict[str, object], words: list[str]) -> int:
@@ -137,7 +153,3 @@ def _arguments_error(command: Command, low: int, high: int | None) -> int:
     )  # fmt: skip
     err(f"{PROGRAM}: '{who}' {wanted}\n\n{usage_line(command)}\n\nRun '{who} --help' for more information\n")
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -22,7 +22,9 @@ def moment(text: str, flag: str, now_ns: int | None = None) -> int:
         found = _ago(bare, now_ns)
     if found is None:
         raise InvalidArgument(
-            f"invalid value for \"{flag}\": failed to parse value as time or duration: {text!r}".replace("'", '"'),
+            f'invalid value for "{flag}": failed to parse value as time or duration: {text!r}'.replace(
+                "'", '"'
+            ),
             hint="write it like 2026-01-02T13:23:37Z or 42m",
         )
     return found

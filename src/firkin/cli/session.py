@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from firkin import __version__ as VERSION
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 PROGRAM = "firkin"
-VERSION = "0.1.0"
+
+__all__ = ["GLOBALS", "PROGRAM", "VERSION", "Session"]
 
 #: Flags that stand before the command's name.
 GLOBALS = (

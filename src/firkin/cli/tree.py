@@ -47,5 +47,7 @@ def branches(found: Sequence[Any]) -> list[tuple[str, str, str, str]]:
         below = children.pop(process.pid, []) if process.pid != 0 else []
         for at, child in enumerate(reversed(below)):
             last = at == 0
-            waiting.append((child, following + ("└─ " if last else "├─ "), following + ("   " if last else "│  ")))
+            waiting.append(
+                (child, following + ("└─ " if last else "├─ "), following + ("   " if last else "│  "))
+            )
     return rows

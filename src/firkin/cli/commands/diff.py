@@ -19,7 +19,7 @@ def run(call: Call) -> None:
 COMMAND = Command(
     name="diff",
     usage="[OPTIONS] CONTAINER",
-    short="Show what was added (A), changed (C) and deleted (D) in a container's file system",
+    short="Inspect what was added, changed and deleted in a container's files",
     run=run,
     aliases=("container diff", "diff"),
     flags=(("format", "", "string", None, "'json' for one object a line"),),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firkin.cli.command import Call, Command
-from firkin.cli.listing import FORMAT_HELP, show
+from firkin.cli.listing import FORMAT_HELP, filters_of, show
 
 HEADINGS = {
     "ID": "CONTAINER ID",
@@ -45,23 +45,11 @@ def run(call: Call) -> None:
     if "Label" in form:
         from firkin.cli.template.values import Method
 
-        rows = [
-            {**row, "Label": Method(lambda name, labels=listed.labels: str(labels.get(name, "")))}
-            for row, listed in zip(rows, found, strict=True)
-        ]
+        rows = [{**row, "Label": Method(one.labels)} for row, one in zip(rows, found, strict=True)]
     columns = (*COLUMNS, "Size") if call["size"] else COLUMNS
     if call["size"] and form.startswith("table "):
         form += "\t{{.Size}}"
     show(rows, HEADINGS, columns, form=form, quiet="ID" if call["quiet"] else "")
-
-
-def filters_of(call: Call) -> dict[str, list[str]]:
-    """Return --filter by name."""
-    found: dict[str, list[str]] = {}
-    for text in call["filter"]:
-        name, _, value = text.partition("=")
-        found.setdefault(name, []).append(value)
-    return found
 
 
 COMMAND = Command(

@@ -39,7 +39,9 @@ def _attached(call: Call, engine: Any) -> int:  # noqa: ANN401
 
     container = find(engine, call.words[0])
     options = container.create_options()
-    streams = ("stdin", "stdout", "stderr") if call["interactive"] and options.interactive else ("stdout", "stderr")
+    streams = (
+        ("stdin", "stdout", "stderr") if call["interactive"] and options.interactive else ("stdout", "stderr")
+    )
     keys = call["detach-keys"] or options.detach_keys
     with Conversation(streams=streams, tty=options.tty, keys=keys, sig_proxy=call["attach"]) as talk:
         started = start(engine, container.id, streams=streams)

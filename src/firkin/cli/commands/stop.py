@@ -9,7 +9,13 @@ def run(call: Call) -> None:
     from firkin.cli.each import each
     from firkin.engine.stop import stop
 
-    timeout = float(call["timeout"]) if call.given("timeout") else float(call["time"]) if call.given("time") else None
+    timeout = (
+        float(call["timeout"])
+        if call.given("timeout")
+        else float(call["time"])
+        if call.given("time")
+        else None
+    )
     engine, signal = call.session.engine, call["signal"] or None
     each(call.words, lambda reference: stop(engine, reference, signal=signal, timeout=timeout))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 MAPS = frozenset((
@@ -27,10 +27,13 @@ class GoMap(dict[str, "Any"]):
 
 
 class Method:
-    """A field that takes arguments, as ``{{.Label "name"}}``."""
+    """A field that takes an argument, as ``{{.Label "name"}}``: a mapping, or a function for the headings."""
 
-    def __init__(self, call: Callable[[str], str]) -> None:
-        self.call = call
+    def __init__(self, source: Mapping[str, str] | Callable[[str], str]) -> None:
+        self._source = source
+
+    def call(self, name: str) -> str:
+        return self._source(name) if callable(self._source) else str(self._source.get(name, ""))
 
 
 class NoValue:
