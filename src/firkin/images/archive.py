@@ -362,24 +362,27 @@ def open_archive(source: str | int | Readable, blobs: BlobStore, spooled: set[st
             os.close(fd)
     if isinstance(source, int):
         return _of_descriptor(source, "stdin" if source == 0 else f"file descriptor {source}", blobs, spooled)
-    fileno = getattr(source, "fileno", None)
+    name = getattr(source, "name", "")
+    title = "stdin" if name == "<stdin>" else name if isinstance(name, str) and name else "stream"
     try:
-        fd = fileno() if fileno is not None and not getattr(source, "peek", None) else -1
-    except OSError:
-        fd = -1
-    if fd >= 0:
-        return _of_descriptor(fd, "stream", blobs, spooled)
-    return _of_stream(source, "stream", blobs, spooled)
+        # A buffered reader of a regular file may have read ahead; ``tell`` says where its user is.
+        fd, start = source.fileno(), source.tell()  # type: ignore[attr-defined]
+    except (AttributeError, OSError):
+        return _of_stream(source, title, blobs, spooled)
+    return _of_descriptor(fd, title, blobs, spooled, start)
 
 
-def _of_descriptor(fd: int, title: str, blobs: BlobStore, spooled: set[str]) -> Archive:
+def _of_descriptor(
+    fd: int, title: str, blobs: BlobStore, spooled: set[str], start: int | None = None
+) -> Archive:
     from firkin.storage.decompress import MAGIC_SIZE, detect
 
     status = os.fstat(fd)
     if stat.S_ISDIR(status.st_mode):
         return DirectoryArchive(f"/proc/self/fd/{fd}")
     if stat.S_ISREG(status.st_mode):
-        start = os.lseek(fd, 0, os.SEEK_CUR)
+        if start is None:
+            start = os.lseek(fd, 0, os.SEEK_CUR)
         if detect(os.pread(fd, MAGIC_SIZE, start)) == "none":
             return TarFile(fd, title, start)
         return _of_stream(Region(fd, start, status.st_size - start, title), title, blobs, spooled)

@@ -93,7 +93,7 @@ def _state(paths: Paths) -> tuple[str, ...]:
 
 def visible(mountinfo: str) -> list[HostMount]:
     """Return the mounts that a path look-up can reach, parents first (proc_pid_mountinfo(5))."""
-    top: dict[str, HostMount] = {}
+    at: dict[str, list[HostMount]] = {}
     for line in mountinfo.split("\n"):
         left, dash, right = line.partition(" - ")
         parts = left.split(" ")
@@ -101,14 +101,24 @@ def visible(mountinfo: str) -> list[HostMount]:
             continue
         path = _unescaped(parts[4])
         mount = HostMount(path=path, fstype=right.split(" ")[0], parent=int(parts[1]), number=int(parts[0]))
-        top[path] = mount  # a later mount on the same place covers the earlier one
+        at.setdefault(path, []).append(mount)
     reachable: dict[str, HostMount] = {}
-    for path in sorted(top, key=lambda p: (p.count("/") if p != "/" else 0, p)):
-        mount = top[path]
+    for path in sorted(at, key=lambda p: (p.count("/") if p != "/" else 0, p)):
+        top, bottom = _stack(at[path])
         around = _around(path, reachable)
-        if path == "/" or around is None or around.number == mount.parent:
-            reachable[path] = mount
+        if path == "/" or around is None or around.number == bottom.parent:
+            reachable[path] = top
     return list(reachable.values())
+
+
+def _stack(mounts: list[HostMount]) -> tuple[HostMount, HostMount]:
+    """Return the top and the bottom of the mounts on one place: each but the bottom has the one below as its parent."""
+    if len(mounts) == 1:
+        return mounts[0], mounts[0]
+    numbers, parents = {m.number for m in mounts}, {m.parent for m in mounts}
+    top = next((m for m in reversed(mounts) if m.number not in parents), mounts[-1])
+    bottom = next((m for m in mounts if m.parent not in numbers), mounts[0])
+    return top, bottom
 
 
 def _around(path: str, mounts: dict[str, HostMount]) -> HostMount | None:

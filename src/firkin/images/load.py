@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 
-from firkin.errors import InvalidArgument
 from firkin.images import docker_archive, oci_layout
 from firkin.images.archive import BrokenArchive, open_archive
 from firkin.images.bring import Bring
@@ -136,9 +135,3 @@ def _base(rows: Sequence[Stored]) -> int:
     """Return the first layer that can be seen: one whose root is opaque hides all below (overlayfs cannot say that)."""
     opaque = [position for position, stored in enumerate(rows) if stored.opaque]
     return opaque[-1] if opaque else 0
-
-
-def check_source(source: object) -> None:
-    """Refuse what is no source at all."""
-    if not isinstance(source, str | int) and not hasattr(source, "read"):
-        raise InvalidArgument("load needs a path, a file descriptor or a binary stream")

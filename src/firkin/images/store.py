@@ -93,14 +93,16 @@ class ImageStore:
 
         return listing(self)
 
-    def load(self, source: str | int | Readable, platform: Platform | None = None) -> builtins.list[Loaded]:
+    def load(
+        self, source: str | int | Readable, platform: Platform | str | None = None
+    ) -> builtins.list[Loaded]:
         """Load an archive: a path (file or OCI layout directory), a descriptor (0 is stdin), a binary stream.
 
         All of its images or none. Raises NotFound, BrokenArchive, InvalidArgument, ResourceExhausted, Unsupported.
         """
         from firkin.images.load import load
 
-        return load(self, source, platform)
+        return load(self, source, _platform(platform))
 
     def import_(
         self,
@@ -108,7 +110,7 @@ class ImageStore:
         changes: Sequence[str] = (),
         message: str = "",
         reference: str | None = None,
-        platform: Platform | None = None,
+        platform: Platform | str | None = None,
     ) -> Image:
         """Make an image of a root file system: a tar (plain, gzip, zstd, xz, bzip2), a directory or a stream.
 
@@ -116,7 +118,7 @@ class ImageStore:
         """
         from firkin.images.import_ import import_image
 
-        return import_image(self, source, tuple(changes), message, reference, platform)
+        return import_image(self, source, tuple(changes), message, reference, _platform(platform))
 
     def tag(self, source: str, target: str) -> str:
         """Give an image one more name; return it as listings show it. Raises NoSuchImage, InvalidArgument."""
@@ -182,3 +184,11 @@ class ImageStore:
         from firkin.images.prune import recover
 
         return recover(self, used_by)
+
+
+def _platform(given: Platform | str | None) -> Platform | None:
+    if not isinstance(given, str):
+        return given
+    from firkin.oci.platform import parse_platform
+
+    return parse_platform(given) if given else None
