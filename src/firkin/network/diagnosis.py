@@ -13,7 +13,7 @@ from firkin.errors import SyscallError
 from firkin.network import firewall, ground, ipv4, tables
 from firkin.network.dialogue import Dialogue
 from firkin.record import Record
-from firkin.wire import nftrules
+from firkin.wire import nfnl, nftrules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def _no_nft(error: SyscallError) -> Problem:
 def _dropping(netfilter: Dialogue, config: Config) -> Iterator[Problem]:
     bridge = config.bridge
     for chain in (nftrules.chain(message) for message in netfilter.dump(nftrules.get_chains())):
-        concerns = chain.family in (nftrules.NFPROTO_INET, nftrules.NFPROTO_IPV4)
+        concerns = chain.family in (nfnl.NFPROTO_INET, nfnl.NFPROTO_IPV4)
         if not concerns or chain.hook != nftrules.NF_INET_FORWARD or chain.policy != nftrules.NF_DROP:
             continue
-        family = "ip" if chain.family == nftrules.NFPROTO_IPV4 else "inet"
+        family = "ip" if chain.family == nfnl.NFPROTO_IPV4 else "inet"
         place = f"{family} {chain.table} {chain.name}"
         if (family, chain.table, chain.name) == ("ip", "filter", "FORWARD"):
             where = "DOCKER-USER" if "DOCKER-USER" in _chain_names(netfilter) else "FORWARD"
