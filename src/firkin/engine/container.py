@@ -1,55 +1,38 @@
-"""A container as its row tells it, with the JSON columns opened on demand."""
+"""From what a person types (a name, an id, the start of one) to the container."""
 
 from __future__ import annotations
 
-from firkin.record import Record
+from firkin.engine import tables
+from firkin.engine.row import Container
+from firkin.errors import InvalidArgument, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from firkin.engine.context import Context
 
-    from firkin.specgen.options import CreateOptions
+__all__ = ["Container", "find"]
 
 
-class Container(Record):
-    """One row; the fields are the columns, in order. Times are ns since the epoch, 0 is never."""
+def find(ctx: Context, ref: str) -> Container:
+    """Return the container. Raises NotFound (naming the nearest name), InvalidArgument when it is ambiguous."""
+    bare = ref.removeprefix("/")
+    found = tables.matching(ctx.db, bare)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InvalidArgument(
+            f"multiple IDs found with provided prefix: {bare}", hint="give more digits of the id"
+        )
+    near = _nearest(bare, tables.names(ctx.db))
+    hint = f"did you mean {near}?" if near else "firkin ps -a lists them"
+    raise NotFound(f"No such container: {bare}", hint=hint, ref=bare)
 
-    id: str
-    name: str
-    image: str  # as asked for
-    image_id: str
-    options: str  # JSON: what differs from CreateOptions' defaults
-    image_config: str  # JSON of the OCI image config
-    root: str = ""  # JSON: see engine.plan.Root
-    mounts: str = "[]"  # JSON: the mount points as `inspect` shows them
-    rm: int = 0
-    owner: str = ""  # whose death ends it ("" nobody's)
-    created_ns: int
-    state: str
-    starts: int = 0  # how often it was started; distinguishes one run's traces from the next one's
-    monitor_pid: int = 0
-    monitor_start: int = 0
-    pid: int = 0
-    start_time: int = 0
-    boot_id: str = ""
-    endpoint: str = ""  # JSON of the network's Endpoint while it lasts
-    exit_code: int = 0
-    oom: int = 0
-    error: str = ""  # JSON of errors.to_wire: why the last start failed
-    ending: str = ""  # JSON: exit.json of the last run
-    started_ns: int = 0
-    finished_ns: int = 0
 
-    def create_options(self) -> CreateOptions:
-        """Return what was asked for at creation."""
-        from firkin.specgen.options import CreateOptions
-        from firkin.wire import json
+def _nearest(wanted: str, names: list[str]) -> str | None:
+    """Return the name that differs least, if it differs little."""
+    if not names:
+        return None
+    import difflib  # only on the way to an error
 
-        return CreateOptions.from_dict(json.loads(self.options))
-
-    def opened(self, column: str) -> Any:  # noqa: ANN401 - JSON is anything
-        """Return the value in a JSON column, or None when it is empty."""
-        from firkin.wire import json
-
-        text = self.__dict__[column]
-        return json.loads(text) if text else None
+    close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
+    return close[0] if close else None

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 class Lock:
     """A held lock; ``with`` or ``release`` gives it back."""
 
-    def __init__(self, fd: int, path: str) -> None:
+    def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._path = path
 
     def __enter__(self) -> Lock:
         return self
@@ -40,12 +39,13 @@ class Lock:
             os.close(self._fd)
             self._fd = -1
 
-    def retire(self) -> None:
-        """Remove the lock's file, for the container is gone; waiters notice and start anew."""
-        try:
-            os.unlink(self._path)
-        except FileNotFoundError:
-            pass
+
+def forget(paths: Paths, container_id: str) -> None:
+    """Remove the lock's file, for the container is gone; who waits for it notices and starts anew."""
+    try:
+        os.unlink(f"{paths.locks}/{container_id}")
+    except FileNotFoundError:
+        pass
 
 
 def lock(paths: Paths, container_id: str) -> Lock:
@@ -73,7 +73,7 @@ def _take(paths: Paths, container_id: str, *, wait: bool) -> Lock | None:
                 os.close(fd)
                 return None
             if _still(fd, path):
-                return Lock(fd, path)
+                return Lock(fd)
         except BaseException:
             os.close(fd)
             raise

@@ -14,12 +14,12 @@ from firkin.errors import Conflict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firkin.engine.container import Container
+    from firkin.engine.row import Container
 
 CREATING, CREATED, STARTING, RUNNING, PAUSED, EXITED, REMOVING = (
     "creating", "created", "starting", "running", "paused", "exited", "removing",
 )  # fmt: skip
-UNSETTLED = (CREATING, STARTING, RUNNING, PAUSED, REMOVING)
+SETTLED = (CREATED, EXITED)
 LIVE = (STARTING, RUNNING, PAUSED)
 
 # verb -> the states in which it may be used

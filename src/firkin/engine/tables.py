@@ -6,7 +6,7 @@ What is decided once (name, options, image) and what was last heard (state, pids
 
 from __future__ import annotations
 
-from firkin.engine.container import Container
+from firkin.engine.row import Container
 from firkin.errors import AlreadyExists, Conflict
 
 TYPE_CHECKING = False
@@ -95,14 +95,21 @@ def listed(db: Database) -> list[Container]:
     return [_container(row) for row in db.rows(f"{_SELECT} order by created_ns desc, id")]
 
 
-def unsettled(db: Database) -> list[tuple[str, str, int, int]]:
-    """Return (id, state, monitor_pid, monitor_start) of those somebody should be working on."""
+def to_check(db: Database) -> list[tuple[str, str, int, int, str]]:
+    """Return (id, state, monitor_pid, monitor_start, owner) of those somebody should be working on or living for."""
     return [
-        (row[0], row[1], row[2], row[3])
+        (row[0], row[1], row[2], row[3], row[4])
         for row in db.rows(
-            "select id, state, monitor_pid, monitor_start from containers where state not in ('created', 'exited')"
+            "select id, state, monitor_pid, monitor_start, owner from containers"
+            " where state not in ('created', 'exited') or owner != ''"
         )
     ]
+
+
+def count(db: Database) -> int:
+    """Return how many containers there are."""
+    row = db.row("select count(*) from containers")
+    return int(row[0]) if row else 0
 
 
 def owned_by(db: Database, owner: str) -> list[Container]:

@@ -57,8 +57,12 @@ class Volumes:
         labels: dict[str, str] | None = None,
         driver_opts: dict[str, str] | None = None,
         driver: str = "local",
+        *,
+        anonymous: bool | None = None,
     ) -> Volume:
         """Make a volume (``name`` None: 64 hex digits, anonymous), or return the one of that name, as docker does.
+
+        ``anonymous`` with a name: the caller has chosen it, so that its own row could name the volume first.
 
         Raises InvalidArgument (name, options), Unsupported (driver), Conflict (it exists with other options),
         ResourceExhausted.
@@ -76,7 +80,7 @@ class Volumes:
             import time
 
             row = tables.VolumeRow(name=chosen, driver=driver, labels=labels or {}, options=driver_opts or {},
-                                   created_ns=time.time_ns(), anonymous=name is None, filling=False)  # fmt: skip
+                                   created_ns=time.time_ns(), anonymous=name is None if anonymous is None else anonymous, filling=False)  # fmt: skip
             self._make_directory(chosen)
             tables.insert(self._db, row)
             found = tables.find(self._db, chosen) or row

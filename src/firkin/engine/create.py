@@ -1,0 +1,124 @@
+"""create: a row, a writable layer, the volumes. Nothing runs.
+
+row (creating)            the name is ours; whoever finds it so without its lock held removes it all
+ROOT/containers/ID        upper, work
+volumes                   made when missing
+row (created)
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from firkin import ids, log
+from firkin.engine import locks, mounts, states, tables
+from firkin.engine.erase import erase
+from firkin.engine.row import Container
+from firkin.engine.steps import step
+from firkin.errors import AlreadyExists, FirkinError
+from firkin.specgen.merge import merge
+from firkin.wire import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from firkin.engine.context import Context
+    from firkin.engine.locks import Lock
+    from firkin.images.image import Image
+    from firkin.specgen.options import CreateOptions
+
+
+def create(ctx: Context, options: CreateOptions) -> Container:
+    """Make a container and return it. Raises NotFound (image), AlreadyExists (name), InvalidArgument, ..."""
+    container, lock = make(ctx, options)
+    with lock:
+        tables.update(ctx.db, container.id, state=states.CREATED)
+    return container.replace(state=states.CREATED)
+
+
+def make(ctx: Context, options: CreateOptions, owner: str = "") -> tuple[Container, Lock]:
+    """Make a container whose row still says creating; return it with its lock held. What fails leaves nothing."""
+    image = ctx.images.resolve(options.image)
+    log.mark("image")
+    container_id = ids.new_id()
+    if options.volumes_from:
+        options = options.replace(volume=options.volume + tuple(mounts.inherited(ctx, options.volumes_from)))
+    merged = merge(options, image.config)
+    lock = locks.lock(ctx.config.paths, container_id)
+    try:
+        points = mounts.plan(merged.mounts)
+        container = _insert(ctx, container_id, options, image, owner, points)
+        step("row-inserted")
+        log.mark("row")
+        try:
+            ctx.snapshots.prepare(container_id, image.lowers)
+            step("snapshot-made")
+            if points:
+                mounts.make(ctx, merged.mounts, points)
+                step("volumes-made")
+                container = container.replace(mounts=json.dumps(points))
+                tables.update(ctx.db, container_id, mounts=container.mounts)
+        except BaseException:
+            erase(ctx, container_id, volumes=True)
+            raise
+    except BaseException:
+        locks.forget(ctx.config.paths, container_id)
+        lock.release()
+        raise
+    log.mark("snapshot")
+    return container, lock
+
+
+def _insert(
+    ctx: Context,
+    container_id: str,
+    options: CreateOptions,
+    image: Image,
+    owner: str,
+    points: list[dict[str, Any]],
+) -> Container:
+    from firkin.engine.names import generate
+
+    now = time.time_ns()
+    given = options.name
+    name = ids.check_name(given) if given else ""
+    for attempt in range(100):
+        container = Container(
+            id=container_id,
+            name=name or generate(os.urandom(4), attempt),
+            image=options.image,
+            image_id=image.id,
+            options=json.dumps(sparse(options)),
+            image_config=image.config.to_json().decode(),
+            root=json.dumps({"lowers": list(image.lowers), "kind": image.kind}),
+            mounts=json.dumps(points),
+            rm=int(options.rm),
+            owner=owner,
+            created_ns=now,
+            state=states.CREATING,
+        )
+        try:
+            tables.insert(ctx.db, container)
+        except AlreadyExists:
+            if name:
+                raise
+            continue
+        return container
+    raise FirkinError("no free name was found", hint="give one with --name")
+
+
+def sparse(options: CreateOptions) -> dict[str, Any]:
+    """Return what differs from the defaults: a row of a few hundred bytes instead of four thousand."""
+    default = type(options)(image="")
+    changed = {name: value for name, value in options.__dict__.items() if value != default.__dict__[name]}
+    changed["image"] = options.image
+    return {name: _plain(value) for name, value in changed.items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    to_dict = getattr(value, "to_dict", None)
+    return to_dict() if to_dict is not None else value

@@ -1,0 +1,110 @@
+"""The life of a monitor: receive the plan, start the program, copy, record the end, clean up."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from firkin import log
+from firkin.engine import frames
+from firkin.engine.attachpoint import listen
+from firkin.engine.logfile import LogWriter
+from firkin.engine.monitor import channel as channels
+from firkin.engine.monitor.client import Client
+from firkin.engine.monitor.ending import end, give_up, record_failure
+from firkin.engine.monitor.loop import Loop
+from firkin.engine.monitor.setup import Running, set_up
+from firkin.engine.plan import StartPlan
+from firkin.engine.steps import step
+from firkin.units import parse_size
+from firkin.wire import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firkin.engine.context import Context
+
+LEAN_AFTER = 5.0  # seconds: a container that lives longer is worth a smaller monitor (engine/monitor/lean.py)
+
+
+def main(ctx: Context, channel: int, owner: int) -> None:
+    """Run one container. Returns when nothing is left to do; errors of the start have been reported."""
+    channels.warm(())
+    payload = channels.receive_plan(channel)
+    if payload is None:
+        return
+    plan = StartPlan(**json.loads(payload))
+    if plan.marking:
+        log.enable_marks()
+    running = Running()
+    try:
+        loop = _start(ctx, plan, running, channel, owner)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the starter must hear it and nothing may be left
+        give_up(ctx, plan, running)
+        channels.send_marks(channel)
+        step("start-undone")
+        if not channels.report(channel, error):
+            record_failure(ctx, plan, error)
+        return
+    finish(ctx, plan, running, loop)
+
+
+def finish(ctx: Context, plan: StartPlan, running: Running, loop: Loop) -> None:
+    """Copy to the end, then clean up."""
+    try:
+        loop.run()
+        end(ctx, plan, running, loop)
+    except BaseException:
+        # Our own death ends the container (PDEATHSIG); the next command reports it. Say why, for the bug report.
+        import traceback
+
+        with open(
+            f"{ctx.config.paths.container(plan.container_id)}/monitor-crash", "w", encoding="utf-8"
+        ) as file:
+            traceback.print_exc(file=file)
+        raise
+
+
+def _start(ctx: Context, plan: StartPlan, running: Running, channel: int, owner: int) -> Loop:
+    bundle = ctx.config.paths.bundle(plan.container_id)
+    os.makedirs(bundle, mode=0o711, exist_ok=True)
+    listener = listen(bundle)
+    step("listening")
+    logfile = open_log(ctx, plan)
+    set_up(ctx, plan, running)
+    assert running.launched is not None
+    loop = Loop(
+        pidfd=running.launched.pidfd,
+        outputs=running.outputs,
+        stdin=running.stdin,
+        terminal=running.terminal,
+        log=logfile,
+        listener=listener,
+        owner=owner,
+        stdin_once="stdin" in plan.streams,
+    )
+    channels.send_marks(channel)
+    started = {
+        "pid": running.launched.pid,
+        "start_time": running.launched.start_time,
+        "started_ns": running.started_ns,
+        "now": time.time_ns(),
+    }
+    channels.send(channel, frames.STARTED, started)
+    step("reported")
+    if plan.streams:
+        loop.add(Client(channel, plan.streams, starter=True))
+    else:
+        os.close(channel)
+    return loop
+
+
+def open_log(ctx: Context, plan: StartPlan) -> LogWriter | None:
+    """Open the container's log as --log-driver and --log-opt say; None for the driver "none"."""
+    config = plan.options.get("log") or {}
+    if config.get("driver") == "none":
+        return None
+    opts = config.get("opts") or {}
+    size = parse_size(opts["max-size"]) if opts.get("max-size", "-1") != "-1" else 0
+    return LogWriter(
+        f"{ctx.config.paths.container(plan.container_id)}/log", size, int(opts.get("max-file", 1))
+    )

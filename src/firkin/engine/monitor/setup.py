@@ -1,0 +1,235 @@
+"""From a plan to a running program, in the monitor: each step can be undone by somebody else if we die after it.
+
+own mount namespace      dies with us                       root mounted there        dies with us
+volumes filled           kept: they are the user's          network namespace         dies with us
+bridge, ports            lease row (written before us)      config.json               RUN/containers/ID
+cgroup                   its name is the id                 launch                    PDEATHSIG; cgroup
+state.json               RUN/containers/ID
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+
+from firkin import atomic, log
+from firkin.engine.monitor import files
+from firkin.engine.monitor.facts import facts
+from firkin.engine.steps import step
+from firkin.errors import CannotRun, SyscallError
+from firkin.linux import mount, ns, process, tty
+from firkin.linux.path import open_in_root
+from firkin.network import ports
+from firkin.network.bridge import Endpoint
+from firkin.network.ports import PortBinding
+from firkin.oci.image import ImageConfig
+from firkin.oci.rootfs import OverlayRoot
+from firkin.runtime.cgroup.api import Cgroup
+from firkin.runtime.cgroup.layout import layout
+from firkin.runtime.launch import Launched, Stdio, launch, mount_root
+from firkin.specgen.generate import generate
+from firkin.specgen.options import CreateOptions
+from firkin.wire import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from firkin.engine.context import Context
+    from firkin.engine.plan import StartPlan
+
+_PIPE_SIZE = 256 << 10
+
+
+class Running:
+    """What a start leaves in the monitor's hands."""
+
+    def __init__(self) -> None:
+        self.launched: Launched | None = None
+        self.cgroup: Cgroup | None = None
+        self.outputs: dict[int, int] = {}
+        self.stdin = -1
+        self.terminal = -1
+        self.spare: list[int] = []  # kept open until the program ends
+        self.started_ns = 0
+        self.spec: dict[str, Any] = {}
+
+
+def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
+    """Start the program. Raises what prevented it; ``running`` says what there is to clean up."""
+    options = CreateOptions.from_dict(plan.options)
+    bundle = ctx.config.paths.bundle(plan.container_id)
+    home = ctx.config.paths.container(plan.container_id)
+    rootfs = own_mounts(bundle)
+    mount_root(_root(plan.root), rootfs)
+    step("root-mounted")
+    log.mark("mount root")
+    _fill_volumes(ctx, plan, rootfs)
+    namespaces = dict(plan.namespaces)
+    if plan.endpoint is not None:
+        netns = ctx.network.new_netns()
+        running.spare.append(netns)
+        endpoint = endpoint_of(plan.endpoint)
+        running.spare += ports.reserve(endpoint.ports)
+        ctx.network.attach(endpoint, netns)
+        namespaces["network"] = f"/proc/self/fd/{netns}"
+        step("network-attached")
+        log.mark("network")
+    cgroup_path = f"{ctx.config.cgroup_parent}/{plan.container_id}"
+    found = facts(
+        plan, options, rootfs=rootfs, cgroup_path=cgroup_path, namespaces=namespaces,
+        cgroup_version=1 if layout().v1 else 2, files=files.paths(home, plan),
+    )  # fmt: skip
+    files.write(home, plan, options, found)
+    if plan.kind == "host":
+        found = _host_view(ctx, options, home, found)
+    spec = generate(options, ImageConfig.trusted(plan.image_config), found)
+    running.spec = spec
+    atomic.write(f"{bundle}/config.json", json.dumps(spec))
+    step("config-written")
+    log.mark("config.json")
+    cgroup = Cgroup.create(cgroup_path, spec["linux"].get("resources") or {})
+    running.cgroup = cgroup
+    step("cgroup-made")
+    log.mark("cgroup")
+    stdio = open_stdio(running, tty_wanted=options.tty, stdin_wanted=options.interactive)
+    try:
+        running.launched = launch(
+            spec, container_id=plan.container_id, bundle=bundle, stdio=stdio, cgroup=cgroup
+        )
+    except CannotRun as error:
+        from firkin.engine.explain.start import explained
+
+        raise explained(error, rootfs, spec["process"]) from None
+    finally:
+        _close_stdio(running, stdio)
+    running.started_ns = time.time_ns()
+    step("launched")
+    log.mark("launch")
+    _write_state(bundle, plan, running, cgroup_path)
+    step("state-written")
+
+
+def own_mounts(bundle: str) -> str:
+    """Move into a mount namespace of our own; return the place for the root, whose mounts nobody else sees.
+
+    Only the mount below the bundle is cut off from the host's: the others stay in their peer groups, so that
+    -v SOURCE:TARGET:rshared means what it says and what the host unmounts is not kept busy by us.
+    """
+    ns.unshare(ns.CLONE_NEWNS)
+    rootfs = f"{bundle}/rootfs"
+    try:
+        os.mkdir(rootfs, 0o700)
+    except FileExistsError:
+        pass
+    holder = bundle
+    while True:
+        try:
+            mount.mount(None, holder, None, mount.MS_SLAVE)
+            break
+        except SyscallError as error:
+            if error.errno != errno.EINVAL or holder == "/":  # EINVAL: not a mount point
+                raise
+            holder = holder.rpartition("/")[0] or "/"
+    step("own-mounts")
+    return rootfs
+
+
+def _root(value: dict[str, Any]) -> OverlayRoot:
+    return OverlayRoot(
+        lowers=tuple(value["lowers"]),
+        upper=value["upper"],
+        work=value["work"],
+        options=tuple(value["options"]),
+    )
+
+
+def endpoint_of(value: dict[str, Any]) -> Endpoint:
+    """Rebuild what Endpoint.to_dict wrote."""
+    bindings = tuple(PortBinding(**port) for port in value["ports"])
+    return Endpoint(**{**value, "ports": bindings, "dns": tuple(value.get("dns", ()))})
+
+
+def _fill_volumes(ctx: Context, plan: StartPlan, rootfs: str) -> None:
+    """Copy the image's content into volumes that are new, as docker does when it creates the container."""
+    if not plan.fresh:
+        return
+    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for target, volume in plan.fresh.items():
+            _fill(ctx, root, target, volume)
+            step("volume-filled")
+    finally:
+        os.close(root)
+
+
+def _fill(ctx: Context, root: int, target: str, volume: str) -> None:
+    try:
+        source = open_in_root(root, target, os.O_RDONLY | os.O_DIRECTORY)
+    except SyscallError:
+        return  # the image has nothing there
+    try:
+        ctx.volumes.fill(volume, source)
+    finally:
+        os.close(source)
+
+
+def _host_view(ctx: Context, options: CreateOptions, home: str, found: Any) -> Any:  # noqa: ANN401
+    from firkin.images.host_plan import host_plan
+
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
+        mountinfo = stream.read()
+    seen = host_plan(ctx.config.paths, mountinfo, options.host_expose, home)
+    for folder in seen.folders:
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+    return found.replace(extra_mounts=seen.mounts)
+
+
+def open_stdio(running: Running, *, tty_wanted: bool, stdin_wanted: bool) -> Stdio:
+    """Make the program's 0, 1, 2; our ends go into ``running``."""
+    if tty_wanted:
+        master, slave = tty.open_host_pair()
+        running.terminal = running.stdin = master
+        running.outputs = {master: 1}
+        # Our own copy of the slave: without it the master answers EIO whenever the program closes its last one.
+        running.spare.append(os.dup(slave))
+        return Stdio(stdin=slave, stdout=slave, stderr=slave, terminal=slave)
+    out_read, out_write = _pipe()
+    error_read, error_write = _pipe()
+    running.outputs = {out_read: 1, error_read: 2}
+    if stdin_wanted:
+        stdin_read, running.stdin = _pipe()
+    else:
+        stdin_read = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    return Stdio(stdin=stdin_read, stdout=out_write, stderr=error_write, terminal=None)
+
+
+def _pipe() -> tuple[int, int]:
+    read, write = os.pipe2(os.O_CLOEXEC)
+    try:
+        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+    except OSError:
+        pass  # the user's share of pipe buffers is used up: the default will do
+    return read, write
+
+
+def _close_stdio(running: Running, stdio: Stdio) -> None:
+    for fd in {stdio.stdin, stdio.stdout, stdio.stderr}:
+        os.close(fd)
+
+
+def _write_state(bundle: str, plan: StartPlan, running: Running, cgroup_path: str) -> None:
+    assert running.launched is not None
+    state = {
+        "id": plan.container_id,
+        "starts": plan.starts,
+        "pid": running.launched.pid,
+        "start_time": running.launched.start_time,
+        "monitor_pid": os.getpid(),
+        "monitor_start": process.start_time(os.getpid()),
+        "cgroup": cgroup_path,
+        "started_ns": running.started_ns,
+    }
+    atomic.write(f"{bundle}/state.json", json.dumps(state))

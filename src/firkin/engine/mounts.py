@@ -1,0 +1,154 @@
+"""A container's mount points at creation: volumes made, bind sources checked, and what `inspect` shows of them."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from firkin import ids
+from firkin.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from firkin.engine.context import Context
+    from firkin.specgen.options import Mount
+
+
+def plan(mounts: Sequence[Mount]) -> list[dict[str, Any]]:
+    """Return the mounts as `docker inspect` does; anonymous volumes get their name here and now.
+
+    The container's row names them before they exist, so that a crash in between loses none. Volume directories are
+    filled in by ``make``.
+    """
+    return [_point(mount) for mount in mounts if mount.type != "tmpfs"]
+
+
+def _point(mount: Mount) -> dict[str, Any]:
+    if mount.type == "bind":
+        return {
+            "Type": "bind", "Source": mount.source, "Destination": mount.target, "Mode": mount.mode,
+            "RW": not mount.read_only, "Propagation": mount.propagation or "rprivate",
+        }  # fmt: skip
+    point: dict[str, Any] = {
+        "Type": "volume", "Name": mount.source or ids.new_id(), "Source": "", "Destination": mount.target,
+        "Driver": mount.driver or "local", "Mode": mount.mode or "z", "RW": not mount.read_only, "Propagation": "",
+    }  # fmt: skip
+    if not mount.source:
+        point["anonymous"] = True
+    if mount.no_copy or mount.subpath:
+        point["nocopy"] = True
+    if mount.subpath:
+        point["subpath"] = mount.subpath
+    return point
+
+
+def make(ctx: Context, mounts: Sequence[Mount], points: Sequence[dict[str, Any]]) -> None:
+    """Make what the mounts need: volumes, and bind sources that -v names and that are missing.
+
+    Raises InvalidArgument (a source of --mount is missing), Conflict, Unsupported.
+    """
+    for mount, point in zip([m for m in mounts if m.type != "tmpfs"], points, strict=True):
+        if mount.type == "bind":
+            check_source(mount)
+            continue
+        volume = ctx.volumes.create(
+            point["Name"], mount.labels or None, mount.driver_opts or None, point["Driver"],
+            anonymous=bool(point.get("anonymous")),
+        )  # fmt: skip
+        point["Source"] = volume.mountpoint
+
+
+def check_source(mount: Mount) -> None:
+    """Make or demand the source of a bind mount."""
+    try:
+        os.stat(mount.source)
+    except FileNotFoundError:
+        if mount.create_source:
+            os.makedirs(mount.source, mode=0o755, exist_ok=True)
+            return
+        raise InvalidArgument(
+            f'invalid mount config for type "bind": bind source path does not exist: {mount.source}',
+            hint="make it first, or use -v, which makes a missing directory",
+            path=mount.source,
+        ) from None
+    except OSError as error:
+        raise InvalidArgument(
+            f"cannot look at the bind source {mount.source}: {error.strerror}", path=mount.source
+        ) from None
+
+
+def volume_paths(ctx: Context, points: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return mount target -> directory for the mounts of type volume, subpaths resolved inside the volume."""
+    found = {}
+    for point in points:
+        if point["Type"] == "volume":
+            path = ctx.volumes.path(point["Name"])
+            found[point["Destination"]] = _sub(path, point["subpath"]) if point.get("subpath") else path
+    return found
+
+
+def _sub(root: str, subpath: str) -> str:
+    """Return the directory ``subpath`` inside the volume, which is the containers' and may be hostile."""
+    from firkin.linux.path import RESOLVE_NO_SYMLINKS, open_in_root
+
+    folder = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fd = open_in_root(folder, subpath, resolve=RESOLVE_NO_SYMLINKS)
+    except OSError as error:
+        raise InvalidArgument(
+            f"cannot access path {subpath} in the volume: {error.strerror}",
+            hint="make it in the volume first; links are not followed",
+        ) from None
+    finally:
+        os.close(folder)
+    try:
+        if not stat.S_ISDIR(os.fstat(fd).st_mode) and not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise InvalidArgument(f"path {subpath} in the volume is neither a directory nor a file")
+        return os.readlink(f"/proc/self/fd/{fd}")
+    finally:
+        os.close(fd)
+
+
+def fresh(points: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return mount target -> volume for those that take the image's content when they are empty."""
+    return {p["Destination"]: p["Name"] for p in points if p["Type"] == "volume" and not p.get("nocopy")}
+
+
+def inherited(ctx: Context, refs: Sequence[str]) -> list[Mount]:
+    """Return the mounts of --volumes-from: NAME[:ro|rw]. Raises NotFound, InvalidArgument."""
+    from firkin.engine.container import find
+
+    found: list[Mount] = []
+    for ref in refs:
+        name, _, mode = ref.partition(":")
+        if mode not in ("", "ro", "rw", "z", "Z"):
+            raise InvalidArgument(f'invalid mode: "{mode}" for volumes-from', hint="use ro or rw")
+        found.extend(_again(point, mode) for point in find(ctx, name).opened("mounts") or ())
+    return found
+
+
+def _again(point: dict[str, Any], mode: str) -> Mount:
+    from firkin.specgen.options import Mount
+
+    return Mount(
+        type=point["Type"],
+        target=point["Destination"],
+        source=point["Name"] if point["Type"] == "volume" else point["Source"],
+        read_only=mode == "ro" or not point["RW"],
+        mode=mode,
+        no_copy=True,
+    )
+
+
+def users_of_volume(ctx: Context, name: str) -> list[str]:
+    """Return the ids of the containers that mount the volume ``name``."""
+    from firkin.engine import tables
+
+    return [
+        container.id
+        for container in tables.listed(ctx.db)
+        if any(point.get("Name") == name for point in container.opened("mounts") or ())
+    ]

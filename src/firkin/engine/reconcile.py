@@ -1,0 +1,97 @@
+"""Comparing rows with the kernel when a command opens the database. Silent; 0.1 ms when there is nothing to do.
+
+Whoever works on a container says so in its row first and takes it back last, so the rows alone tell what may be left:
+
+    unsettled row, its monitor alive                 fine (a start whose starter was killed is completed)
+    unsettled row, its lock held                     somebody is at work
+    unsettled row, neither                           repair
+    row of an owner that has died                    end and remove
+    names in ROOT/tmp                                half-made things of dead makers go
+    more lock files than rows                        those of containers that never came to be go
+"""
+
+from __future__ import annotations
+
+import os
+
+from firkin import log
+from firkin.engine import liveness, locks, owners, states, tables
+from firkin.engine.repair import read_state, repair
+from firkin.errors import FirkinError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firkin.engine.context import Context
+
+_SHARED_LOCKS = 8  # files in RUN/locks that are not containers'
+
+
+def reconcile(ctx: Context) -> None:
+    """Repair what killed processes left. What fails for one container is tried again by the next command."""
+    paths = ctx.config.paths
+    suspects = []
+    for container_id, state, pid, start, owner in tables.to_check(ctx.db):
+        if not liveness.alive(pid, start):
+            if state not in states.SETTLED:
+                suspects.append(container_id)
+        elif state == states.STARTING:
+            suspects.append(container_id)
+        if owner and not owners.living(owner):
+            suspects.append(container_id)
+    for container_id in suspects:
+        _attempt(ctx, container_id)
+    if suspects or os.listdir(paths.tmp):
+        _sweep_tmp(ctx)
+    total = tables.count(ctx.db)
+    if len(os.listdir(paths.locks)) > total + _SHARED_LOCKS:
+        _sweep_locks(ctx)
+    log.mark("reconcile")
+
+
+def _attempt(ctx: Context, container_id: str) -> None:
+    held = locks.try_lock(ctx.config.paths, container_id)
+    if held is None:
+        return
+    with held:
+        container = tables.get(ctx.db, container_id)
+        if container is None:
+            locks.forget(ctx.config.paths, container_id)
+            return
+        try:
+            if liveness.alive(container.monitor_pid, container.monitor_start):
+                state = read_state(ctx, container)
+                if container.state == states.STARTING and state is not None:
+                    with ctx.db.write():
+                        tables.running(
+                            ctx.db, container.id, container.starts, state["pid"], state["start_time"],
+                            state["started_ns"],
+                        )  # fmt: skip
+                return
+            if container.state not in states.SETTLED:
+                repair(ctx, container)
+            if container.owner and not owners.living(container.owner):
+                from firkin.engine.erase import erase
+
+                erase(ctx, container.id, volumes=True)
+        except (FirkinError, OSError) as error:
+            log.debug(f"reconcile {container_id[:12]}: {error}")
+
+
+def _sweep_tmp(ctx: Context) -> None:
+    from firkin.storage import scratch
+
+    try:
+        scratch.sweep(ctx.config.paths.tmp)
+    except OSError as error:
+        log.debug(f"sweep tmp: {error}")
+
+
+def _sweep_locks(ctx: Context) -> None:
+    known = tables.ids(ctx.db)
+    for name in os.listdir(ctx.config.paths.locks):
+        if len(name) == 64 and name not in known:
+            held = locks.try_lock(ctx.config.paths, name)
+            if held is not None:
+                with held:
+                    if tables.get(ctx.db, name) is None:
+                        locks.forget(ctx.config.paths, name)

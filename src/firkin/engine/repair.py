@@ -1,0 +1,107 @@
+"""Finishing what a killed process began on one container. The caller holds its lock, and it has no live monitor.
+
+creating   its creator was killed          all of it goes
+removing   its remover was killed          all of it goes
+starting   killed before the program ran   kernel objects go, state created, the error says so; --rm: all goes
+running    exit.json of this run is there  the end that it tells
+           the machine was restarted       exit code 255
+           else its monitor was killed     exit code 137, SIGKILL by the kernel
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from firkin import atomic
+from firkin.engine import exits, states, tables
+from firkin.engine.boot import boot_id
+from firkin.engine.erase import clean, erase
+from firkin.engine.steps import step
+from firkin.errors import FirkinError, Unavailable, to_wire
+from firkin.runtime.cgroup.api import Cgroup
+from firkin.wire import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from firkin.engine.context import Context
+    from firkin.engine.row import Container
+
+
+def repair(ctx: Context, container: Container) -> None:
+    """Bring the container to rest. May be repeated after dying itself."""
+    home = ctx.config.paths.container(container.id)
+    if container.state in (states.CREATING, states.REMOVING):
+        clean(ctx, container.id)
+        erase(ctx, container.id, volumes=True)
+        return
+    state = read_state(ctx, container)
+    record = exits.read(home, container.starts)
+    if record is None and (state or container.state != states.STARTING):
+        record = _lost(ctx, container, state)
+        step("end-found")
+        if os.path.isdir(home):
+            exits.write(home, record)
+    clean(ctx, container.id)
+    if record is not None:
+        _settle(ctx, container, record)
+    elif container.rm:
+        erase(ctx, container.id, volumes=True)
+    else:
+        error = Unavailable(
+            "the start was interrupted: firkin was killed before the program ran",
+            hint=f"start it again: firkin start {container.name}",
+        )
+        with ctx.db.write():
+            tables.failed(ctx.db, container.id, 128, json.dumps(to_wire(error)), time.time_ns())
+    step("repaired")
+
+
+def _settle(ctx: Context, container: Container, record: dict[str, Any]) -> None:
+    if container.rm:
+        erase(ctx, container.id, volumes=True)
+        return
+    with ctx.db.write():
+        tables.exited(
+            ctx.db, container.id, container.starts, exit_code=record["exit_code"], oom=bool(record["oom"]),
+            ending=json.dumps(record), started_ns=record["started_ns"], finished_ns=record["finished_ns"],
+        )  # fmt: skip
+
+
+def read_state(ctx: Context, container: Container) -> dict[str, Any] | None:
+    """Return state.json of the current run, or None when the program has not been started."""
+    try:
+        text = atomic.read_text(f"{ctx.config.paths.bundle(container.id)}/state.json")
+        state = json.loads(text) if text else None
+    except (OSError, ValueError):
+        return None
+    return state if isinstance(state, dict) and state.get("starts") == container.starts else None
+
+
+def _lost(ctx: Context, container: Container, state: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the record of an end that nobody saw."""
+    rebooted = container.boot_id != boot_id() or not os.path.isdir(ctx.config.paths.bundle(container.id))
+    report = None
+    if not rebooted:
+        try:
+            cgroup = Cgroup.open(f"{ctx.config.cgroup_parent}/{container.id}")
+            report = cgroup.oom_report() if cgroup.oom_kills() else None
+        except (OSError, FirkinError):
+            report = None
+    return {
+        "starts": container.starts,
+        "exit_code": exits.REBOOT_CODE if rebooted else exits.LOST_CODE,
+        "signal": 0 if rebooted else 9,
+        "oom": report is not None,
+        "oom_report": report,
+        "killed_by": "",
+        "last_output": exits.last_line(f"{ctx.config.paths.container(container.id)}/log"),
+        "log_lost": 0,
+        "started_ns": container.started_ns or (state or {}).get("started_ns", 0),
+        "finished_ns": time.time_ns(),
+        "monitor_lost": not rebooted,
+        "monitor_pid": container.monitor_pid,
+        "rebooted": rebooted,
+    }

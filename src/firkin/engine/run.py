@@ -1,0 +1,48 @@
+"""run: create and start in one, with the monitor's fork first of all."""
+
+from __future__ import annotations
+
+from firkin import log
+from firkin.engine import create as creation
+from firkin.engine.attach import AttachClient
+from firkin.engine.erase import erase
+from firkin.engine.start import Started, launch
+from firkin.engine.steps import step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firkin.engine.context import Context, Forker
+    from firkin.specgen.options import CreateOptions
+
+
+def run(ctx: Context, options: CreateOptions, *, owner: str = "", forker: Forker | None = None) -> Started:
+    """Make and start a container. With ``options.detach`` there is no client.
+
+    A start that fails leaves the container as docker does (state created, the error in it), with ``options.rm`` nothing.
+    Raises NotFound (image), AlreadyExists (name), InvalidArgument, CannotRun (126/127), ...
+    """
+    monitor = (forker or ctx.forker).fork()
+    log.mark("fork the monitor")
+    client = AttachClient(monitor.fd)
+    try:
+        container, lock = creation.make(ctx, options, owner)
+        with lock:
+            step("made")
+            try:
+                return launch(ctx, container, monitor, client, streams_of(options))
+            except BaseException:
+                if options.rm:
+                    erase(ctx, container.id, volumes=True)
+                raise
+    except BaseException:
+        client.close()
+        raise
+
+
+def streams_of(options: CreateOptions) -> tuple[str, ...]:
+    """Return which streams the starter is connected to: -a, else stdout and stderr, and stdin with -i."""
+    if options.detach:
+        return ()
+    if options.attach:
+        return options.attach
+    return ("stdin", "stdout", "stderr") if options.interactive else ("stdout", "stderr")

@@ -1,0 +1,186 @@
+"""The spawner: a single-threaded process that forks monitors for those who must not fork themselves.
+
+    owner (may have threads)                      spawner: python -I -S, fresh, one thread, no database
+      SpawnClient.start: posix_spawn ────────────►  imports what monitors need
+      {"bound": true} ───────────────────────────►  fork (2 ms)
+             ◄───────────────── {"pid", "start_time"} and the connection (SCM_RIGHTS)
+      owner's socket closes, or it dies ─────────►  what is bound ends and is removed
+
+A bound monitor holds the read end of the spawner's leash, a pipe whose only write end is the spawner's: when the
+spawner ends, for whatever reason, it ends its container and removes it. What had ended before is removed by a child
+of the spawner; should both be killed, by the next command (the row names the owner).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+
+from firkin.engine.forked import Forked
+from firkin.errors import Internal, from_wire, to_wire
+from firkin.wire import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    import signal as _signal
+    from typing import Any
+
+    from firkin.engine.context import Context
+else:
+    import _signal
+
+_CODE = "import sys; sys.path.append(sys.argv[1]); from firkin.app.engine import serve; serve(sys.argv[2:])"
+_CHANNEL, _OWNER = 3, 4  # descriptors of a fresh spawner
+MONITOR, AGENT = "monitor", "agent"
+_MESSAGE = 64 << 10
+
+
+class SpawnClient:
+    """The owner's side. ``fork`` may be called from several threads."""
+
+    def __init__(self, sock: _socket.socket, pid: int, token: str) -> None:
+        from _thread import allocate_lock
+
+        self._sock = sock
+        self._pid = pid
+        self._lock = allocate_lock()
+        self.token = token  # what rows bound to this spawner say as their owner
+
+    @classmethod
+    def start(cls, ctx: Context) -> SpawnClient:
+        """Start a spawner for this process. Raises OSError."""
+        import _socket
+
+        from firkin.linux import process
+
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        me = os.getpid()
+        owner = process.pidfd_open(me)
+        token = f"{me}:{process.start_time(me)}:{os.urandom(4).hex()}"
+        source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        paths = ctx.config.paths
+        python = sys.executable or "python3"
+        argv = [python, "-I", "-S", "-c", _CODE, source, paths.root, paths.run_root, token]
+        high = [
+            os.dup(fd) for fd in (theirs.fileno(), owner)
+        ]  # so that neither dup2 covers the other's source
+        try:
+            actions: list[Any] = [
+                (os.POSIX_SPAWN_DUP2, high[0], _CHANNEL + 100),
+                (os.POSIX_SPAWN_DUP2, high[1], _OWNER + 100),
+                (os.POSIX_SPAWN_DUP2, _CHANNEL + 100, _CHANNEL),
+                (os.POSIX_SPAWN_DUP2, _OWNER + 100, _OWNER),
+            ]
+            environ = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+            pid = os.posix_spawnp(python, argv, environ, file_actions=actions)
+        finally:
+            theirs.close()
+            for fd in (owner, *high):
+                os.close(fd)
+        return cls(ours, pid, token)
+
+    def fork(self, *, bound: bool = False, kind: str = MONITOR) -> Forked:
+        """Have a monitor (or an exec's agent) forked. Raises Internal when the spawner has died."""
+        with self._lock:
+            try:
+                self._sock.send(json.dumps({"kind": kind, "bound": bound}).encode())
+                data, fds = _receive(self._sock)
+            except OSError as error:
+                raise Internal(f"the spawner has died ({error.strerror})", hint="open a new Engine") from None
+        if not data:
+            raise Internal("the spawner has died", hint="open a new Engine")
+        answer = json.loads(data)
+        if "error" in answer:
+            raise from_wire(answer["error"])
+        return Forked(pid=answer["pid"], start_time=answer["start_time"], fd=fds[0])
+
+    def close(self) -> None:
+        """End the spawner, what is bound to it, and wait until that has gone."""
+        with self._lock:
+            if self._pid <= 0:
+                return
+            self._sock.close()
+            try:
+                os.waitpid(self._pid, 0)
+            except ChildProcessError:
+                pass  # the owner ignores SIGCHLD, or reaps for itself
+            self._pid = 0
+
+
+def _receive(sock: _socket.socket) -> tuple[bytes, list[int]]:
+    import _socket
+    from array import array
+
+    data, ancillary, _, _ = sock.recvmsg(_MESSAGE, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
+    fds = array("i")
+    for level, kind, payload in ancillary:
+        if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+            fds.frombytes(payload[: len(payload) - len(payload) % 4])
+    return data, list(fds)
+
+
+def serve(ctx: Context, token: str) -> None:
+    """Be the spawner, until the owner has gone. Descriptors 3 and 4 are the channel and the owner's pidfd."""
+    import _socket
+
+    from firkin.engine.monitor import birth
+    from firkin.linux import process
+
+    _become_server(process)
+    # What monitors and agents need, once for all of them.
+    import firkin.engine.monitor.agent
+    import firkin.engine.monitor.main  # noqa: F401
+
+    sock = _socket.socket(fileno=_CHANNEL)
+    leash, holding = os.pipe2(os.O_CLOEXEC)
+    poll = select.poll()
+    poll.register(_CHANNEL, select.POLLIN)
+    poll.register(_OWNER, select.POLLIN)
+    while True:
+        if any(fd == _OWNER for fd, _ in poll.poll()):
+            break
+        try:
+            data = sock.recv(_MESSAGE)
+        except OSError:
+            break
+        if not data:
+            break
+        request = json.loads(data)
+        try:
+            forked = birth.fork(ctx, leash if request["bound"] else -1, agent=request["kind"] == AGENT)
+        except OSError as error:
+            sock.send(json.dumps({"error": to_wire(error)}).encode())
+            continue
+        answer = json.dumps({"pid": forked.pid, "start_time": forked.start_time}).encode()
+        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, forked.fd.to_bytes(4, sys.byteorder))
+        try:
+            sock.sendmsg([answer], [rights])
+        except OSError:
+            pass
+        os.close(forked.fd)
+    os.close(holding)
+    _remove_bound(ctx, token)
+
+
+def _become_server(process: Any) -> None:  # noqa: ANN401 - the module
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
+        _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # the kernel reaps the monitors
+    os.setsid()
+    os.chdir("/")
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in range(3):
+        os.dup2(null, fd, inheritable=False)
+    for fd in (_CHANNEL, _OWNER):
+        os.set_inheritable(fd, False)
+    process.close_range(_OWNER + 1)
+    process.set_name("firkin-spawner")
+
+
+def _remove_bound(ctx: Context, token: str) -> None:
+    """Remove the containers of an owner that has gone; their monitors are ending them at this moment."""
+    from firkin.engine.owners import remove_of
+
+    remove_of(ctx, token)
