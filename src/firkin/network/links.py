@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from firkin.network.ipv4 import Subnet
 
 PEER = "eth0"
-# In a fresh namespace lo is 1 and this is free, unless the kernel puts tunnels of its own into each (then EBUSY).
-_PEER_INDEX = 2
 
 
 def veth_of(container_id: str) -> str:
@@ -46,35 +44,22 @@ def connect(
     address: int, subnet: Subnet, hairpin: bool,
 ) -> None:  # fmt: skip
     """Put ``address`` into the namespace by a new veth pair. Raises SyscallError (ENODEV: the bridge has gone)."""
-    index = _make_pair(
-        host, guest, veth=veth, bridge=bridge, mtu=mtu, mac=mac, netns_fd=netns_fd, hairpin=hairpin
-    )
+    made = rtnl.new_veth(veth, master=bridge, mtu=mtu, peer=PEER, peer_mac=mac, netns_fd=netns_fd)
+    requests = (made, rtnl.hairpin(veth)) if hairpin else (made,)
+    try:
+        host.call(*requests)
+    except SyscallError as error:
+        if error.errno != errno.EEXIST or not index_of(veth):
+            raise
+        remove(host, veth)  # of a dying namespace that this container had before
+        host.call(*requests)
+    # Asked, not guessed: the namespace may have devices of its own. (veth_newlink ignores a number for the peer.)
+    index = rtnl.link(guest.get(rtnl.get_link(PEER))).index
     guest.call(
         rtnl.set_up(index, PEER),
         rtnl.new_address(index, ipv4.packed(address), subnet.prefix, PEER),
         rtnl.default_route(ipv4.packed(subnet.gateway), index),
     )
-
-
-def _make_pair(
-    host: Dialogue, guest: Dialogue, *, veth: str, bridge: int, mtu: int, mac: bytes, netns_fd: int, hairpin: bool
-) -> int:  # fmt: skip
-    index = _PEER_INDEX
-    for _ in range(3):
-        made = rtnl.new_veth(
-            veth, master=bridge, mtu=mtu, peer=PEER, peer_index=index, peer_mac=mac, netns_fd=netns_fd
-        )
-        try:
-            host.call(made, *([rtnl.hairpin(veth)] if hairpin else []))
-            break
-        except SyscallError as error:
-            if error.errno == errno.EEXIST and index_of(veth):
-                remove(host, veth)  # of a dying namespace that this container had before
-            elif error.errno in (errno.EBUSY, errno.EEXIST) and index:
-                index = 0
-            else:
-                raise
-    return index or rtnl.link(guest.get(rtnl.get_link(PEER))).index
 
 
 def remove(host: Dialogue, name: str) -> None:

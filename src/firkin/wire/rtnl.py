@@ -148,16 +148,13 @@ def no_link_local(name: str) -> Request:
     return Request(RTM_NEWLINK, 0, ifinfo() + text(IFLA_IFNAME, name) + spec, "RTM_NEWLINK", name)
 
 
-def new_veth(
-    name: str, *, master: int, mtu: int, peer: str, peer_index: int, peer_mac: bytes, netns_fd: int
-) -> Request:
+def new_veth(name: str, *, master: int, mtu: int, peer: str, peer_mac: bytes, netns_fd: int) -> Request:
     """Make a veth pair in one message: our end a port of bridge ``master`` and up, the peer in ``netns_fd``.
 
     The peer cannot be up at once: veth_open() answers ENOTCONN until the pair is joined.
-    ``peer_index`` 0 lets the kernel number the peer.
     """
     inner = (
-        ifinfo(index=peer_index)
+        ifinfo()
         + text(IFLA_IFNAME, peer)
         + attr(IFLA_ADDRESS, peer_mac)
         + u32(IFLA_MTU, mtu)
