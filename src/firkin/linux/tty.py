@@ -28,7 +28,7 @@ def open_pair(root: int) -> tuple[int, int]:
     try:
         if filesystem_magic(master) != DEVPTS_SUPER_MAGIC or os.fstat(master).st_rdev != _PTMX:
             raise PermissionDenied("/dev/pts/ptmx is not a terminal multiplexer on devpts")
-        return master, _peer(master)
+        return master, open_peer(master)
     except BaseException:
         os.close(master)
         raise
@@ -41,13 +41,14 @@ def open_host_pair() -> tuple[int, int]:
     except OSError as error:
         raise SyscallError(error.errno or 0, "open", "/dev/ptmx") from None
     try:
-        return master, _peer(master)
+        return master, open_peer(master)
     except BaseException:
         os.close(master)
         raise
 
 
-def _peer(master: int) -> int:
+def open_peer(master: int) -> int:
+    """Return a new slave descriptor of the terminal ``master``, whatever its name may lead to by now."""
     fcntl.ioctl(master, _TIOCSPTLCK, bytes(4))
     return fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
 
