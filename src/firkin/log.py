@@ -18,6 +18,11 @@ def enable_debug() -> None:
     _debug = True
 
 
+def debugging() -> bool:
+    """Say whether --debug was given."""
+    return _debug
+
+
 def debug(message: str) -> None:
     """Write ``message`` to stderr under --debug."""
     if _debug:
