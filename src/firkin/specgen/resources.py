@@ -163,9 +163,7 @@ def cpu(options: CreateOptions) -> dict[str, Any]:
 
 
 def pids(options: CreateOptions) -> dict[str, Any]:
-    if not options.pids_limit:
-        return {}
-    return {"limit": options.pids_limit if options.pids_limit > 0 else -1}
+    return {"limit": options.pids_limit} if options.pids_limit and options.pids_limit > 0 else {}
 
 
 def block_io(options: CreateOptions, facts: Facts) -> dict[str, Any]:

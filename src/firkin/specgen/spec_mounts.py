@@ -51,8 +51,8 @@ def spec_mounts(
     """Return config.json's ``mounts``; ``mounts`` are Merged's. Raises InvalidArgument, Unsupported."""
     asked = [_asked(mount, facts) for mount in mounts]
     asked += [_tmpfs(target, text) for target, text in options.tmpfs.items()]
-    asked += _shared_memory(options, facts)
     taken = {mount["destination"] for mount in asked}
+    asked += _shared_memory(options, facts, taken)
     asked += _network_files(options, facts, taken)
     taken.update(mount["destination"] for mount in asked)
     asked.sort(key=_depth)
@@ -215,7 +215,7 @@ def _tmpfs_key(word: str) -> object:
     return None
 
 
-def _shared_memory(options: CreateOptions, facts: Facts) -> list[dict[str, Any]]:
+def _shared_memory(options: CreateOptions, facts: Facts, taken: set[str]) -> list[dict[str, Any]]:
     """Bind the /dev/shm that belongs to a shared IPC namespace."""
     mode = options.ipc
     source = facts.shm_path
@@ -223,7 +223,7 @@ def _shared_memory(options: CreateOptions, facts: Facts) -> list[dict[str, Any]]
         source = source or _SHM
     elif mode != "shareable" and not mode.startswith("container:"):
         return []
-    if not source:
+    if not source or _SHM in taken:
         return []
     return [_mount(_SHM, "bind", source, ["rbind", "rprivate"])]
 
