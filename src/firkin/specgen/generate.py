@@ -155,8 +155,6 @@ def seccomp(options: CreateOptions, facts: Facts, capabilities: tuple[str, ...])
         return None
     if facts.seccomp is not None:
         return facts.seccomp
-    try:
-        from firkin.specgen.seccomp_default import default_profile
-    except ModuleNotFoundError:
-        return None
+    from firkin.specgen.seccomp_default import default_profile
+
     return default_profile(set(capabilities), facts.arch, facts.kernel)

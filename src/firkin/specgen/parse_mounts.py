@@ -15,7 +15,6 @@ from firkin.units import parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
@@ -328,13 +327,3 @@ def parse_volumes_from(text: str) -> tuple[str, bool]:
     if options is None or options.keys() & {"propagation", "no_copy", "bind_recursive"}:
         raise InvalidArgument(f"invalid mode: {mode}", hint="use ro or rw")
     return name, bool(options.get("read_only"))
-
-
-def find_duplicate(mounts: Sequence[Mount]) -> str | None:
-    """Return a target that two of ``mounts`` share, or None."""
-    seen: set[str] = set()
-    for mount in mounts:
-        if mount.target in seen:
-            return mount.target
-        seen.add(mount.target)
-    return None

@@ -15,7 +15,6 @@ A namespace is absent (the host's), new, or joined by a path in Facts.namespaces
 from __future__ import annotations
 
 from firkin.errors import InvalidArgument
-from firkin.specgen.parse_lines import SYSCTLS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,6 +110,14 @@ def sysctls(options: CreateOptions, *, new_userns: bool, in_userns: bool = False
         found["net.ipv4.ip_unprivileged_port_start"] = "0"
         if not new_userns and not in_userns:
             found["net.ipv4.ping_group_range"] = "0 2147483647"
+    if options.sysctl:
+        _add_sysctls(found, options)
+    return found
+
+
+def _add_sysctls(found: dict[str, str], options: CreateOptions) -> None:
+    from firkin.specgen.parse_lines import SYSCTLS
+
     for name, value in options.sysctl.items():
         if name.startswith("net.") and options.network == "host":
             raise InvalidArgument(
@@ -122,7 +129,6 @@ def sysctls(options: CreateOptions, *, new_userns: bool, in_userns: bool = False
                 f'sysctl "{name}" not allowed in host ipc namespace', hint="drop --ipc host or the sysctl"
             )
         found[name] = value
-    return found
 
 
 def hostname(options: CreateOptions, facts: Facts) -> str:

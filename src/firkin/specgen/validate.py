@@ -1,18 +1,12 @@
 """What contradicts itself or cannot be: docker's refusals, each with a way out. Pure.
 
-``validate`` is for `create` and needs no image; what only the image or the kernel can tell, ``generate`` says.
+``validate`` is for `create` and needs no image; what only the image or the kernel can tell, ``generate`` says. A
+parser is imported where its flag is given: the plain container pays for none.
 """
 
 from __future__ import annotations
 
 from firkin.errors import InvalidArgument
-from firkin.ids import check_name
-from firkin.specgen.caps import normalize
-from firkin.specgen.parse_limits import BILLION, parse_cpuset
-from firkin.specgen.parse_lines import parse_sysctl
-from firkin.specgen.parse_modes import MODES, check_signal, parse_mode, parse_user
-from firkin.specgen.parse_mounts import find_duplicate
-from firkin.specgen.spec_mounts import tmpfs_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +16,7 @@ if TYPE_CHECKING:
     from firkin.specgen.options import CreateOptions
 
 MIN_MEMORY = 6 << 20
+BILLION = 1_000_000_000
 _HOSTNAME_MAX = 64  # uname(2): __NEW_UTS_LEN
 
 
@@ -35,6 +30,8 @@ def validate(options: CreateOptions, facts: Facts | None = None) -> list[str]:
     ``facts`` adds what the host can tell (cpus, cgroup_version); it may be left out.
     """
     if options.name:
+        from firkin.ids import check_name
+
         check_name(options.name)
     _identity(options)
     _life(options)
@@ -48,6 +45,8 @@ def validate(options: CreateOptions, facts: Facts | None = None) -> list[str]:
 
 def _identity(options: CreateOptions) -> None:
     if options.user:
+        from firkin.specgen.parse_modes import parse_user
+
         parse_user(options.user)
     if options.workdir and not options.workdir.startswith("/"):
         _refuse(
@@ -63,7 +62,10 @@ def _identity(options: CreateOptions) -> None:
     for text in options.env:
         if not text.partition("=")[0]:
             _refuse(f"invalid environment variable: {text}", "write it like NAME=VALUE")
-    normalize((*options.cap_add, *options.cap_drop))
+    if options.cap_add or options.cap_drop:
+        from firkin.specgen.caps import normalize
+
+        normalize((*options.cap_add, *options.cap_drop))
 
 
 def _life(options: CreateOptions) -> None:
@@ -84,6 +86,8 @@ def _life(options: CreateOptions) -> None:
             "use on-failure:MAX",
         )
     if options.stop_signal:
+        from firkin.specgen.parse_modes import check_signal
+
         check_signal(options.stop_signal)
     if options.stop_timeout is not None and options.stop_timeout < -1:
         _refuse(f"invalid stop timeout: {options.stop_timeout}", "use seconds, or -1 to wait for ever")
@@ -92,8 +96,12 @@ def _life(options: CreateOptions) -> None:
 
 
 def _network(options: CreateOptions) -> None:
-    for flag in MODES:
-        parse_mode(flag, getattr(options, flag))
+    for flag in ("pid", "uts", "ipc", "cgroupns", "userns"):
+        mode = getattr(options, flag)
+        if mode:
+            from firkin.specgen.parse_modes import parse_mode
+
+            parse_mode(flag, mode)
     if options.uts == "host" and options.hostname:
         _refuse("conflicting options: hostname and the UTS mode", "drop -h, or --uts host")
     if options.network.startswith("container:"):
@@ -140,12 +148,14 @@ def _shared_network(options: CreateOptions) -> None:
 
 
 def _files(options: CreateOptions) -> None:
-    mounts = options.volume + options.mount
-    twice = find_duplicate(mounts)
-    twice = twice or next((mount.target for mount in mounts if mount.target in options.tmpfs), None)
-    if twice:
-        _refuse(f"Duplicate mount point: {twice}", "mount one thing at each place")
+    taken = set(options.tmpfs)
+    for mount in options.volume + options.mount:
+        if mount.target in taken:
+            _refuse(f"Duplicate mount point: {mount.target}", "mount one thing at each place")
+        taken.add(mount.target)
     for text in options.tmpfs.values():
+        from firkin.specgen.spec_mounts import tmpfs_options
+
         tmpfs_options(text)
     if options.shm_size < 0:
         _refuse("SHM size can not be less than 0", "write it like 64m")
@@ -211,8 +221,11 @@ def _cpu(options: CreateOptions, facts: Facts | None) -> None:
         _refuse("CPU cfs quota can not be less than 1ms (i.e. 1000)", "use 1000 or more")
     if options.cpu_shares < 0:
         _refuse(f"invalid CPU shares: {options.cpu_shares}", "use 2 to 262144")
-    parse_cpuset(options.cpuset_cpus)
-    parse_cpuset(options.cpuset_mems)
+    if options.cpuset_cpus or options.cpuset_mems:
+        from firkin.specgen.parse_limits import parse_cpuset
+
+        parse_cpuset(options.cpuset_cpus)
+        parse_cpuset(options.cpuset_mems)
 
 
 def _others(options: CreateOptions) -> None:
@@ -221,6 +234,8 @@ def _others(options: CreateOptions) -> None:
     if options.pids_limit is not None and options.pids_limit < -1:
         _refuse(f"invalid pids limit: {options.pids_limit}", "use -1 for unlimited")
     for name, value in options.sysctl.items():
+        from firkin.specgen.parse_lines import parse_sysctl
+
         parse_sysctl(f"{name}={value}")
     if options.isolation not in ("", "default"):
         _refuse(f"invalid isolation '{options.isolation}' on linux", "use default")

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from firkin.errors import InvalidArgument, Unsupported
 from firkin.specgen.options import Mount
 from firkin.specgen.parse_mounts import (
-    find_duplicate,
     parse_mount,
     parse_tmpfs,
     parse_volume,
@@ -170,9 +169,3 @@ def test_tmpfs_and_volumes_from_are_split() -> None:
             parse_volumes_from(text)
     with pytest.raises(InvalidArgument, match="must be absolute"):
         parse_tmpfs("run")
-
-
-def test_a_duplicate_target_is_found() -> None:
-    mounts = [parse_volume("/a:/b"), parse_volume("/c:/d"), parse_volume("/e:/b/")]
-    assert find_duplicate(mounts) == "/b"
-    assert find_duplicate(mounts[:2]) is None
