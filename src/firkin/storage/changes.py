@@ -2,10 +2,12 @@
 
     in the upper side                       said as
     character device 0:0, xattr whiteout    D  when a lower layer has the name
-    directory, opaque or redirected         C  (A when new), and D for each lower name it no longer has
-    directory                               C  when lower has it and its mode, owner or time is another, or on the
-                                               way to an A or D (docker lists the parent of what came or went)
-    anything else                           C  when lower has it, else A
+    directory, opaque or redirected         as below, and D for each lower name it no longer has
+    anything with no such name in lower     A
+    anything else                           C  when mode, owner, device or (not of directories) size or time differ
+    every directory on the way to a change  C  unless it is an A itself
+
+Docker compares the mounted trees to the same effect (its daemon's archive/changes.go).
 
 Documentation/filesystems/overlayfs.rst: "whiteouts and opaque directories", "redirect_dir". The lower layers' view of
 one directory is a stack of real directories, carried along with the walk, so each name is looked up in one step.
@@ -34,11 +36,14 @@ def changes(upper: str, lowers: Stack) -> list[tuple[str, str]]:
     stacks: dict[bytes, Stack] = {b"": lowers}
     root = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for path, fd, entries in tree.walk(root):
-            stack = stacks.pop(path, ())
-            _directory(path, fd, entries, stack, stacks, found)
+        for folder, fd, entries in tree.walk(root):
+            stack = stacks.pop(folder, ())
+            _directory(folder, fd, entries, stack, stacks, found)
     finally:
         os.close(root)
+    for path in list(found):
+        while (path := path.rpartition("/")[0]) and path not in found:
+            found[path] = "C"
     return sorted(((kind, path) for path, kind in found.items()), key=lambda change: change[1])
 
 
@@ -46,30 +51,24 @@ def _directory(
     path: bytes, fd: int, entries: tree.Entries, stack: Stack, stacks: dict[bytes, Stack], found: Found
 ) -> None:
     prefix = f"/{os.fsdecode(path)}" if path else ""
-    touched = False
     if path and _is_opaque(fd):
         # ``stack`` is what lies below; all of it that is not here again is deleted.
         here = {os.fsdecode(name) for name, _ in entries}
         for name in _merged_names(stack):
             if name not in here:
                 found[f"{prefix}/{name}"] = "D"
-                touched = True
     for raw, info in entries:
         name = os.fsdecode(raw)
         below, lower = look_up(stack, name)
         if is_deletion(info, fd, name):
             if lower is not None:
                 found[f"{prefix}/{name}"] = "D"
-                touched = True
         elif lower is None:
             found[f"{prefix}/{name}"] = "A"
-            touched = True
-        elif not (S_ISDIR(info.st_mode) and S_ISDIR(lower.st_mode) and _same(info, lower)):
+        elif not _same(info, lower):
             found[f"{prefix}/{name}"] = "C"
         if S_ISDIR(info.st_mode):
             stacks[path + b"/" + raw if path else raw] = below
-    if touched and path:
-        found.setdefault(prefix, "C")
 
 
 def look_up(stack: Stack, name: str) -> tuple[Stack, os.stat_result | None]:
@@ -131,4 +130,6 @@ def _has(where: str | int, keys: tuple[str, ...]) -> bool:
 
 
 def _same(a: os.stat_result, b: os.stat_result) -> bool:
-    return (a.st_mode, a.st_uid, a.st_gid, a.st_mtime_ns) == (b.st_mode, b.st_uid, b.st_gid, b.st_mtime_ns)
+    if (a.st_mode, a.st_uid, a.st_gid, a.st_rdev) != (b.st_mode, b.st_uid, b.st_gid, b.st_rdev):
+        return False
+    return S_ISDIR(a.st_mode) or (a.st_size, a.st_mtime_ns) == (b.st_size, b.st_mtime_ns)

@@ -15,7 +15,7 @@ import os
 
 from firkin.errors import NotFound, ResourceExhausted
 from firkin.oci.rootfs import OverlayRoot
-from firkin.storage import scratch
+from firkin.storage import scratch, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Snapshots:
                 try:
                     os.mkdir(folder, mode)
                 except FileExistsError:
+                    if folder.endswith("/work"):
+                        _forget_volatile(folder)
                     continue
                 if mode == 0o755:
                     os.chmod(folder, mode)
@@ -78,8 +80,6 @@ class Snapshots:
 
     def usage(self, container_id: str) -> tuple[int, int]:
         """Return (bytes, inodes) of the writable layer."""
-        from firkin.storage import tree
-
         return tree.usage(self._upper(container_id))
 
     def sweep(self, live: set[str]) -> list[str]:
@@ -94,3 +94,12 @@ class Snapshots:
         if not os.path.isdir(upper):
             raise NotFound(f"container {container_id[:12]} has no writable layer")
         return upper
+
+
+def _forget_volatile(work: str) -> None:
+    # overlayfs refuses a second mount after ``volatile``, in case the machine went down between. It has not: after a
+    # boot nobody prepares a --rm container again.
+    try:
+        tree.remove(f"{work}/work/incompat")
+    except OSError:
+        pass

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 
 from firkin.errors import InUse
 from firkin.linux import path as at
@@ -20,6 +20,7 @@ from firkin.linux.filesystem import clear_attributes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     Entries = list[tuple[bytes, os.stat_result]]
 
@@ -98,91 +99,122 @@ def usage(path: str) -> tuple[int, int]:
 
 
 def remove(path: str) -> None:
-    """Remove the file or tree at ``path``. What can go goes; then the first refusal is raised.
+    """Remove the file or tree at ``path``. What can go goes; then the refusals are raised.
 
-    Raises FileNotFoundError when nothing is there, InUse for a mount point inside, OSError.
+    Raises FileNotFoundError when nothing is there, InUse for a mount point inside, OSError; several as an
+    ExceptionGroup.
     """
-    try:
-        os.unlink(path)
+    if not S_ISDIR(os.lstat(path).st_mode):
+        _forced(lambda: os.unlink(path), path, None)
         return
-    except (IsADirectoryError, PermissionError) as error:
-        if not os.path.isdir(path) or os.path.islink(path):
-            if isinstance(error, PermissionError) and _unlock(path):
-                os.unlink(path)
-                return
-            raise
-    top = os.open(path, _READ | os.O_CLOEXEC)
+    top: int = _forced(lambda: os.open(path, _READ | os.O_CLOEXEC), path, None)
     try:
-        refused = _empty(top, path)
+        refused = _Flat(top, path).empty()
     finally:
         os.close(top)
     if refused:
         raise refused[0] if len(refused) == 1 else ExceptionGroup(f"removing {path}", refused)
-    os.rmdir(path)
+    _forced(lambda: os.rmdir(path), path, None)
 
 
-def _empty(top: int, path: str) -> list[Exception]:
-    refused: list[Exception] = []
-    prefix = f".firkin-{os.urandom(4).hex()}-"
-    serial = 0
-    pending = os.listdir(top)
-    while pending:
-        name = pending.pop()
-        try:
-            if not S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
-                _forced(lambda: os.unlink(name, dir_fd=top), name, top)  # noqa: B023 - called at once
-                continue
-            serial = _hoist(top, name, prefix, serial, pending)
-            _forced(lambda: os.rmdir(name, dir_fd=top), name, top)  # noqa: B023 - called at once
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            if error.errno in (errno.EXDEV, errno.EBUSY):
-                refused.append(
-                    InUse(f"{path}/{name} is a mount point or holds one", hint="unmount it", by="a mount")
-                )
-            elif error.errno != errno.ENOTEMPTY or not refused:  # its refused entry is named already
-                refused.append(error)
-    return refused
+class _Flat:
+    """The emptying of one tree."""
 
+    def __init__(self, top: int, path: str) -> None:
+        self._top = top
+        self._path = path
+        self._prefix = f".firkin-{os.urandom(4).hex()}-"
+        self._serial = 0
+        self._refused: list[Exception] = []
+        self._pending = os.listdir(top)
 
-def _hoist(top: int, name: str, prefix: str, serial: int, pending: list[str]) -> int:
-    """Empty the directory ``name`` of ``top``: files go, directories move up beside it and into ``pending``."""
-    fd = at.openat2(top, name, _READ, 0, _SAME_MOUNT)
-    try:
-        if os.fstat(fd).st_mode & 0o300 != 0o300:
-            os.fchmod(fd, 0o700)  # without CAP_DAC_OVERRIDE its entries could not go
-        for child in os.listdir(fd):
+    def empty(self) -> list[Exception]:
+        """Remove all below the top; return what was refused."""
+        while self._pending:
+            name = self._pending.pop()
             try:
-                _forced(lambda: os.unlink(child, dir_fd=fd), child, fd)  # noqa: B023 - called at once
-            except IsADirectoryError:
-                serial += 1
-                up = f"{prefix}{serial}"
-                _forced(lambda: os.rename(child, up, src_dir_fd=fd, dst_dir_fd=top), child, fd)  # noqa: B023
-                pending.append(up)
-    finally:
-        os.close(fd)
-    return serial
+                if S_ISDIR(os.stat(name, dir_fd=self._top, follow_symlinks=False).st_mode):
+                    before = len(self._refused)
+                    self._hoist(name)
+                    if len(self._refused) == before:
+                        self._act(os.rmdir, name, self._top)
+                else:
+                    self._act(os.unlink, name, self._top)
+            except OSError as error:
+                self._refuse(error, name)
+        return self._refused
+
+    def _hoist(self, name: str) -> None:
+        """Empty the directory ``name``: files go, directories move up beside it."""
+        fd: int = _forced(lambda: at.openat2(self._top, name, _READ, 0, _SAME_MOUNT), name, self._top)
+        try:
+            for child in os.listdir(fd):
+                try:
+                    self._unlink_or_lift(child, fd)
+                except OSError as error:
+                    self._refuse(error, f"{name}/{child}")
+        finally:
+            os.close(fd)
+
+    def _unlink_or_lift(self, child: str, directory: int) -> None:
+        try:
+            self._act(os.unlink, child, directory)
+        except IsADirectoryError:
+            self._serial += 1
+            up = f"{self._prefix}{self._serial}"
+            _forced(
+                lambda: os.rename(child, up, src_dir_fd=directory, dst_dir_fd=self._top), child, directory
+            )  # fmt: skip
+            self._pending.append(up)
+
+    @staticmethod
+    def _act(call: Callable[..., None], name: str, directory: int) -> None:
+        _forced(lambda: call(name, dir_fd=directory), name, directory)
+
+    def _refuse(self, error: OSError, name: str) -> None:
+        if error.errno == errno.ENOENT:
+            return  # somebody else was faster
+        if error.errno in (errno.EXDEV, errno.EBUSY):
+            self._refused.append(
+                InUse(f"{self._path}/{name} is a mount point", hint="unmount it", by="a mount")
+            )
+        else:
+            self._refused.append(error)
 
 
-def _forced(act: Callable[[], None], name: str, directory: int) -> None:
-    """Do ``act``; where chattr +i or +a on ``name`` or ``directory`` forbids it, take that off first."""
+def _forced(act: Callable[[], Any], name: str, directory: int | None) -> Any:  # noqa: ANN401 - what act gives
+    """Do ``act`` on ``name``; where permissions or chattr +i, +a of it or its directory forbid it, take those off."""
     try:
-        act()
+        return act()
     except PermissionError:
-        freed = clear_attributes(directory)
-        freed = _unlock(name, directory) or freed
+        freed = clear_attributes(directory) if directory is not None else False
+        freed = _permit(os.curdir, directory) or freed if directory is not None else freed
+        freed = _permit(name, directory) or freed
         if not freed:
             raise
-        act()
+        return act()
 
 
-def _unlock(name: str, directory: int | None = None) -> bool:
+def _permit(name: str, directory: int | None) -> bool:
+    """Let the owner do all with the entry itself; say whether that changed anything."""
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+        handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     except OSError:
         return False
+    changed = False
     try:
-        return clear_attributes(fd)
+        mode = os.fstat(handle).st_mode
+        if S_ISDIR(mode) and mode & 0o700 != 0o700:
+            os.chmod(at.proc_fd(handle), 0o700)
+            changed = True
+        if S_ISDIR(mode) or S_ISREG(mode):
+            fd = os.open(at.proc_fd(handle), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                changed = clear_attributes(fd) or changed
+            finally:
+                os.close(fd)
+    except OSError:
+        pass
     finally:
-        os.close(fd)
+        os.close(handle)
+    return changed

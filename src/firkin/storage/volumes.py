@@ -63,7 +63,6 @@ class Volumes:
         """Make a volume (``name`` None: 64 hex digits, anonymous), or return the one of that name, as docker does.
 
         ``anonymous`` with a name: the caller has chosen it, so that its own row could name the volume first.
-
         Raises InvalidArgument (name, options), Unsupported (driver), Conflict (it exists with other options),
         ResourceExhausted.
         """
@@ -79,8 +78,10 @@ class Volumes:
         if found is None:
             import time
 
+            if anonymous is None:
+                anonymous = name is None
             row = tables.VolumeRow(name=chosen, driver=driver, labels=labels or {}, options=driver_opts or {},
-                                   created_ns=time.time_ns(), anonymous=name is None if anonymous is None else anonymous, filling=False)  # fmt: skip
+                                   created_ns=time.time_ns(), anonymous=anonymous, filling=False)  # fmt: skip
             self._make_directory(chosen)
             tables.insert(self._db, row)
             found = tables.find(self._db, chosen) or row
