@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Device(Record):
-    """A device node of the host, as lstat showed it; ``path`` is where the container sees it."""
+    """A device node of the host, as stat showed it; ``path`` is the host's."""
 
     path: str
     type: str  # "c", "b", "p"
@@ -24,7 +24,6 @@ class Device(Record):
     mode: int = 0o666  # permission bits alone
     uid: int = 0
     gid: int = 0
-    access: str = "rwm"  # for the device cgroup
 
 
 class Facts(Record):

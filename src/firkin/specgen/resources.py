@@ -72,16 +72,18 @@ def device_nodes(options: CreateOptions, facts: Facts) -> list[dict[str, Any]]:
     """Return linux.devices: the nodes to make besides the default ones."""
     found: dict[str, dict[str, Any]] = {}
     if options.privileged:
-        found = {device.path: _node(device) for device in facts.host_devices}
+        found = {device.path: _node(device, device.path) for device in facts.host_devices}
     for mapping in options.device:
         for device in _devices_of(mapping.path_on_host, facts):
-            found[device.path] = _node(device)
+            # A directory is expanded: what lies below it keeps its name below the new place.
+            inside = mapping.path_in_container + device.path.removeprefix(mapping.path_on_host)
+            found[inside] = _node(device, inside)
     return list(found.values())
 
 
-def _node(device: Device) -> dict[str, Any]:
+def _node(device: Device, path: str) -> dict[str, Any]:
     return {
-        "path": device.path,
+        "path": path,
         "type": device.type,
         "major": device.major,
         "minor": device.minor,

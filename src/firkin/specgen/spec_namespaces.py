@@ -132,5 +132,9 @@ def _add_sysctls(found: dict[str, str], options: CreateOptions) -> None:
 
 
 def hostname(options: CreateOptions, facts: Facts) -> str:
-    """Return the container's host name: -h, else that of the shared network namespace, else the short id."""
-    return options.hostname or facts.hostname or facts.container_id[:12]
+    """Return the container's host name: -h, else that of the network namespace's owner, else the short id.
+
+    As in docker, --uts host alone does not change HOSTNAME.
+    """
+    shared = options.network == "host" or options.network.startswith("container:")
+    return options.hostname or (facts.hostname if shared else "") or facts.container_id[:12]

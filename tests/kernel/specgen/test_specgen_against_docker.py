@@ -147,10 +147,10 @@ IMAGE = ImageConfig(
 )
 
 
-def _device(path: str, inside: str) -> Device:
+def _device(path: str) -> Device:
     status = os.stat(path)
     return Device(
-        path=inside,
+        path=path,
         type="c",
         major=os.major(status.st_rdev),
         minor=os.minor(status.st_rdev),
@@ -258,7 +258,7 @@ def ours(theirs: dict[str, Any], container: str, options: CreateOptions) -> dict
         container_id=container,
         rootfs=theirs["root"]["path"],
         cgroup_path=theirs["linux"]["cgroupsPath"],
-        hostname=os.uname().nodename if options.network == "host" else "",
+        hostname=os.uname().nodename,
         cgroup_version=1,
         hosts_path=files["hosts"],
         hostname_path=files["hostname"],
@@ -268,7 +268,7 @@ def ours(theirs: dict[str, Any], container: str, options: CreateOptions) -> dict
         passwd=PASSWD,
         group=GROUP,
         capabilities=HELD,
-        devices={d.path_on_host: (_device(d.path_on_host, d.path_in_container),) for d in options.device},
+        devices={d.path_on_host: (_device(d.path_on_host),) for d in options.device},
         seccomp={},
         swap_limit=Path("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes").exists(),
     )

@@ -305,6 +305,7 @@ def test_the_hosts_namespaces_are_left_out() -> None:
         "destination": "/dev/shm", "type": "bind", "source": "/dev/shm", "options": ["rbind", "rprivate"],
     }  # fmt: skip
     assert spec(facts, network="host")["hostname"] == "machine"
+    assert "HOSTNAME=c0ffee000000" in spec(facts, uts="host")["process"]["env"]
     assert "cgroup" in kinds(spec(facts, cgroupns="private"))
     assert "cgroup" not in kinds(spec(cgroupns="host"))
 
@@ -444,6 +445,15 @@ def test_devices() -> None:
         {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rw"},
         {"allow": True, "type": "c", "major": 13, "access": "r"},
     ]
+    snd = tuple(
+        Device(path=f"/dev/snd/{name}", type="c", major=116, minor=n) for n, name in enumerate(("a", "b/c"))
+    )
+    found = spec(
+        FACTS.replace(devices={"/dev/snd": snd}),
+        device=(DeviceMapping(path_on_host="/dev/snd", path_in_container="/dev/audio", permissions="r"),),
+    )["linux"]
+    assert [node["path"] for node in found["devices"]] == ["/dev/audio/a", "/dev/audio/b/c"]
+    assert [rule["access"] for rule in found["resources"]["devices"][-2:]] == ["r", "r"]
     with pytest.raises(InvalidArgument, match='custom device "/dev/nope": no such file or directory'):
         spec(device=(DeviceMapping(path_on_host="/dev/nope", path_in_container="/dev/nope"),))
 
