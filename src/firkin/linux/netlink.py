@@ -39,8 +39,9 @@ class NetlinkSocket:
     def close(self) -> None:
         self._socket.close()
 
-    def fileno(self) -> int:
-        return self._socket.fileno()
+    def abandon(self) -> None:
+        """Forget the socket without closing it: after a fork its number may be another file's already."""
+        self._socket.detach()
 
     def send(self, data: bytes, name: str, target: str | None = None) -> None:
         """Send one datagram; ``name`` and ``target`` are for the error."""

@@ -108,10 +108,10 @@ class Bridge:
         with self._db.write():
             return ipv4.text(self._network()[0].gateway)
 
-    def new_netns(self) -> int:
+    def new_netns(self, *, alone: bool = False) -> int:
         """Return the fd of a new network namespace with lo up; the caller closes it. Must be called single-threaded.
 
-        IPv6 is off on what comes into it later (this network has none), as Docker has it on eth0; lo keeps ::1.
+        ``alone``: nothing will be attached to it, so no socket is kept in it (one pins the namespace). IPv6 is off on what comes into it later (this network has none), as Docker has it on eth0; lo keeps ::1.
         """
         opened: list[Dialogue] = []
 
@@ -127,7 +127,10 @@ class Bridge:
             for guest in opened:
                 guest.close()
             raise
-        self._sockets.keep(fd, opened[0])
+        if alone:
+            opened[0].close()
+        else:
+            self._sockets.keep(fd, opened[0])
         return fd
 
     def attach(self, endpoint: Endpoint, netns_fd: int) -> None:

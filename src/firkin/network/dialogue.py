@@ -53,6 +53,10 @@ class Dialogue:
     def close(self) -> None:
         self._socket.close()
 
+    def abandon(self) -> None:
+        """Forget the socket without closing it (see NetlinkSocket)."""
+        self._socket.abandon()
+
     def __enter__(self) -> Dialogue:
         return self
 

@@ -52,7 +52,9 @@ class Sockets:
 
     def _after_fork(self) -> None:
         if self._pid != os.getpid():
-            self.close()
+            for dialogue in (*self._host.values(), *self._guests.values()):
+                dialogue.abandon()
+            self._host, self._guests = {}, {}
             self._pid = os.getpid()
 
 

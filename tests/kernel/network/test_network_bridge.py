@@ -252,6 +252,84 @@ def test_reserved_ports_keep_other_programs_off_until_closed(on_machine):
     on_machine(body)
 
 
+def test_only_ports_of_containers_that_publish_send_frames_back(on_machine):
+    def body(machine):
+        publishing, _ = machine.start(PortSpec(container_port=80, host_port=8080))
+        quiet, _ = machine.start()
+        for endpoint, mode in ((publishing, "on"), (quiet, "off")):
+            shown = run(f"ip -d link show dev fv{endpoint.container_id[:13]}")
+            assert f"hairpin {mode}" in shown
+
+    on_machine(body)
+
+
+TABLE = """\
+table ip firkin_7e570001 {
+	comment "firkin layout 1 for 172.30.0.0/16"
+	map exact {
+		type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service
+		elements = { udp . 127.0.0.1 . 5353 comment "ID" : 172.30.0.2 . 53 }
+	}
+
+	map any {
+		type inet_proto . inet_service : ipv4_addr . inet_service
+		elements = { tcp . 8080 comment "ID" : 172.30.0.2 . 80 }
+	}
+
+	chain raw_prerouting {
+		type filter hook prerouting priority raw; policy accept;
+		iifname "fk7e570001" ip daddr 127.0.0.0/8 drop
+	}
+
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		fib daddr type != local return
+		iifname != "lo" ip daddr 127.0.0.0/8 return
+		dnat ip to meta l4proto . ip daddr . th dport map @exact
+		dnat ip to meta l4proto . th dport map @any
+	}
+
+	chain output {
+		type nat hook output priority dstnat; policy accept;
+		fib daddr type != local return
+		dnat ip to meta l4proto . ip daddr . th dport map @exact
+		dnat ip to meta l4proto . th dport map @any
+	}
+
+	chain forward {
+		type filter hook forward priority filter; policy accept;
+		oifname != "fk7e570001" accept
+		iifname "fk7e570001" accept
+		ct state established,related accept
+		ct status dnat accept
+		drop
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ip saddr 172.30.0.0/16 oifname != "fk7e570001" oifname != "lo" masquerade
+		ip saddr 172.30.0.0/16 oifname "fk7e570001" ct status dnat masquerade
+		ip saddr 127.0.0.0/8 oifname "fk7e570001" masquerade
+	}
+}
+"""
+
+
+def test_the_table_reads_as_it_is_meant(on_machine):
+    def body(machine):
+        endpoint, _ = machine.start(
+            PortSpec(container_port=80, host_port=8080),
+            PortSpec(container_port=53, host_port=5353, host_ip=LOOPBACK, proto="udp"),
+        )
+        listed = run(f"nft list table ip firkin_{ENGINE}")
+        listed = listed.replace(endpoint.container_id[:12], "ID")
+        assert (
+            listed.replace("output priority -100", "output priority dstnat") == TABLE
+        )  # as newer nft(8) has it
+
+    on_machine(body)
+
+
 def test_two_hundred_containers_come_and_go_and_leave_the_maps_empty(on_machine):
     def body(machine):
         machine.start()

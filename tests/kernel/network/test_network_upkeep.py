@@ -354,3 +354,30 @@ def test_idle_wait_starts_again_when_a_container_came_meanwhile(on_machine):
         assert BRIDGE not in _names()
 
     on_machine(body)
+
+
+def test_a_forked_process_uses_sockets_of_its_own(on_machine):
+    def body(machine):
+        machine.start()
+
+        def work(number):
+            # what came by the fork is not used: the parent reads from it at the same time
+            for _ in range(50):
+                assert links.index_of(BRIDGE)
+                assert machine.bridge._sockets.route().dump(rtnl.get_links())
+
+        assert _forked(2, work) == [0, 0]
+        machine.start()
+
+    on_machine(body)
+
+
+def test_a_namespace_of_its_own_has_lo_and_is_not_pinned(on_machine):
+    def body(machine):
+        fd = machine.bridge.new_netns(alone=True)
+        (lo,) = json.loads(run("ip -j addr", fd))
+        assert "UP" in lo["flags"]
+        assert [a["local"] for a in lo["addr_info"]] == ["127.0.0.1", "::1"]
+        assert machine.bridge._sockets._guests == {}
+
+    on_machine(body)
