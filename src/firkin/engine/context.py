@@ -28,6 +28,10 @@ class Forker:
         """Return a monitor that waits for its plan."""
         raise NotImplementedError
 
+    def fork_agent(self) -> Forked:
+        """Return an agent for exec that waits for its plan."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Give back what it holds."""
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from firkin.engine.context import Context
     from firkin.engine.locks import Lock
     from firkin.images.image import Image
+    from firkin.specgen.merge import Merged
     from firkin.specgen.options import CreateOptions
 
 
@@ -49,7 +50,7 @@ def make(ctx: Context, options: CreateOptions, owner: str = "") -> tuple[Contain
     lock = locks.lock(ctx.config.paths, container_id)
     try:
         points = mounts.plan(merged.mounts)
-        container = _insert(ctx, container_id, options, image, owner, points)
+        container = _insert(ctx, container_id, options, image, owner, merged, points)
         step("row-inserted")
         log.mark("row")
         try:
@@ -77,6 +78,7 @@ def _insert(
     options: CreateOptions,
     image: Image,
     owner: str,
+    merged: Merged,
     points: list[dict[str, Any]],
 ) -> Container:
     from firkin.engine.names import generate
@@ -92,6 +94,9 @@ def _insert(
             image_id=image.id,
             options=json.dumps(sparse(options)),
             image_config=image.config.to_json().decode(),
+            summary=json.dumps(
+                {"command": merged.args, "labels": merged.labels, "exposed": merged.exposed_ports}
+            ),
             root=json.dumps({"lowers": list(image.lowers), "kind": image.kind}),
             mounts=json.dumps(points),
             rm=int(options.rm),

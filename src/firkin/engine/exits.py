@@ -2,9 +2,10 @@
 
     ROOT/containers/ID/exit.json
     {"starts": 1, "exit_code": 137, "signal": 9, "oom": true, "oom_report": {...}, "killed_by": "firkin stop",
-     "last_output": "...", "log_lost": 0, "started_ns": ..., "finished_ns": ...,
+     "last_output": "...", "log_lost": 0, "drained": true, "started_ns": ..., "finished_ns": ...,
      "monitor_lost": false, "monitor_pid": 4711, "rebooted": false}
 
+``drained``: all output is in the log.
 ``starts`` says which run it is about: an older one is a leftover of an earlier run.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firkin.engine.context import Forker
 from firkin.engine.monitor import birth
-from firkin.engine.spawnserver import SpawnClient
+from firkin.engine.spawnserver import AGENT, MONITOR, SpawnClient
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +24,17 @@ class DirectForker(Forker):
         self._spawner: SpawnClient | None = None
 
     def fork(self) -> Forked:
+        return self._fork(agent=False)
+
+    def fork_agent(self) -> Forked:
+        return self._fork(agent=True)
+
+    def _fork(self, *, agent: bool) -> Forked:
         if not self._ctx.opened("db"):
-            return birth.fork(self._ctx)
+            return birth.fork(self._ctx, agent=agent)
         if self._spawner is None:
             self._spawner = SpawnClient.start(self._ctx)
-        return self._spawner.fork()
+        return self._spawner.fork(kind=AGENT if agent else MONITOR)
 
     def close(self) -> None:
         if self._spawner is not None:

@@ -45,10 +45,9 @@ class ExecPlan(Record):
 
     exec_id: str
     container_id: str
-    pid: int
+    pid: int  # the container's first process
     start_time: int
     options: dict[str, Any]  # ExecOptions
-    container_options: dict[str, Any]
-    image_config: str
+    group_add: list[str] = []  # the container's --group-add
     streams: list[str] = []
     marking: bool = False

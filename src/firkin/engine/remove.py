@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from firkin.engine.row import Container
 
 
-def remove(
-    ctx: Context, ref: str, *, force: bool = False, volumes: bool = False, link: bool = False
-) -> None:
+def remove(ctx: Context, ref: str, *, force: bool = False, volumes: bool = False, link: bool = False) -> None:
     """Remove a container; ``force`` kills it first, ``volumes`` takes its anonymous volumes along.
 
     Raises NotFound, Conflict (it runs). ``link`` removes a link of the legacy kind, of which there are none: NotFound.
@@ -44,7 +42,7 @@ def remove(
 def _end(ctx: Context, container: Container, *, force: bool) -> Container:
     if not force:
         raise Conflict(
-            f"cannot remove container \"{container.name}\": container is {states.shown(container.state)}",
+            f'cannot remove container "{container.name}": container is {states.shown(container.state)}',
             hint=f"stop it first (firkin stop {container.name}), or use: firkin rm -f {container.name}",
             state=states.shown(container.state),
         )

@@ -20,6 +20,7 @@ class Container(Record):
     image_id: str
     options: str  # JSON: what differs from CreateOptions' defaults
     image_config: str  # JSON of the OCI image config
+    summary: str = "{}"  # JSON: what `ps` shows of image and options merged: command, labels, exposed
     root: str = ""  # JSON: see engine.plan.Root
     mounts: str = "[]"  # JSON: the mount points as `inspect` shows them
     rm: int = 0

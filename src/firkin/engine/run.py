@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def run(ctx: Context, options: CreateOptions, *, owner: str = "", forker: Forker | None = None) -> Started:
     """Make and start a container. With ``options.detach`` there is no client.
 
-    A start that fails leaves the container as docker does (state created, the error in it), with ``options.rm`` nothing.
+    A start that fails leaves the container as docker does (state created, the error in it); with ``options.rm``
+    nothing.
     Raises NotFound (image), AlreadyExists (name), InvalidArgument, CannotRun (126/127), ...
     """
     monitor = (forker or ctx.forker).fork()

@@ -42,4 +42,6 @@ def _real_time(base: str, offset: str, signal: int | str) -> int:
 
 
 def _invalid(signal: int | str) -> InvalidArgument:
-    return InvalidArgument(f"invalid signal: {signal}", hint="use a name like TERM or a number from 1 to 64 (signal(7))")
+    return InvalidArgument(
+        f"invalid signal: {signal}", hint="use a name like TERM or a number from 1 to 64 (signal(7))"
+    )

@@ -17,7 +17,7 @@ from firkin.engine import frames, joins, locks, mounts, states, tables
 from firkin.engine.attach import AttachClient
 from firkin.engine.container import find
 from firkin.engine.plan import StartPlan
-from firkin.engine.row import Container
+from firkin.engine.row import Container  # noqa: TC001 - a field's type, read by callers
 from firkin.engine.steps import step
 from firkin.errors import CannotRun, Conflict, to_wire
 from firkin.record import Record
@@ -178,7 +178,9 @@ def _published(container: Container, options: CreateOptions) -> Sequence[Any]:
     for text in merge(options, ImageConfig.trusted(container.image_config)).exposed_ports:
         number, _, proto = text.partition("/")
         first, _, last = number.partition("-")
-        for port in range(int(first), int(last or first) + 1):
-            if (port, proto) not in own:
-                found.append(PortSpec(container_port=port, proto=proto or "tcp"))
+        found += [
+            PortSpec(container_port=port, proto=proto or "tcp")
+            for port in range(int(first), int(last or first) + 1)
+            if (port, proto) not in own
+        ]
     return found

@@ -19,9 +19,7 @@ PATIENCE = 10.0  # seconds, docker's default
 _END = 30.0  # seconds for the monitor to record and clean up after SIGKILL
 
 
-def stop(
-    ctx: Context, ref: str, *, signal: str | int | None = None, timeout: float | None = None
-) -> None:
+def stop(ctx: Context, ref: str, *, signal: str | int | None = None, timeout: float | None = None) -> None:
     """End a container; it is exited when this returns. One that does not run is left as it is.
 
     ``signal`` and ``timeout`` (seconds; below 0 is for ever) default to the container's own, else TERM and 10.

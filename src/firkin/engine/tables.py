@@ -23,6 +23,7 @@ create table if not exists containers (
     image_id text not null,
     options text not null,
     image_config text not null,
+    summary text not null default '{}',
     root text not null default '',
     mounts text not null default '[]',
     rm integer not null default 0,

@@ -71,5 +71,3 @@ def _removed(ctx: Context, container: Container, limit: float | None) -> None:
         if left == 0.0:
             raise _late(container)
         time.sleep(0.02)
-
-

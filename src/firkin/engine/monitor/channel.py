@@ -44,8 +44,7 @@ def send_marks(channel: int) -> None:
         send(channel, frames.MARKS, log.marks())
 
 
-def warm(modules: tuple[str, ...]) -> None:
-    """Import ``modules`` while the starter is busy."""
-    for name in modules:
-        __import__(name)
+def warm() -> None:
+    """Everything is imported: wait for the plan from here."""
+    log.mark("imports")
     step("monitor-forked")

@@ -48,10 +48,12 @@ def end(ctx: Context, plan: StartPlan, running: Running, loop: Loop) -> None:
     loop.drain()
     if loop.log is not None:
         record["log_lost"] = loop.log.lost
-        loop.log.close()
-    if record["exit_code"] or record["log_lost"]:
+    record["drained"] = True
+    if record["exit_code"]:
         record["last_output"] = exits.last_line(f"{home}/log")
-        _write(home, record)
+    _write(home, record)
+    if loop.log is not None:
+        loop.log.close()  # wakes who follows it
     step("drained")
     loop.announce(frames.EXIT, json.dumps(record).encode())
     step("exit-announced")
@@ -78,6 +80,7 @@ def _record(plan: StartPlan, running: Running, bundle: str, loop: Loop) -> dict[
         "killed_by": killed_by,
         "last_output": "",
         "log_lost": 0,
+        "drained": False,
         "started_ns": running.started_ns,
         "finished_ns": finished,
         "monitor_lost": False,

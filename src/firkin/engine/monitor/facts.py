@@ -55,7 +55,7 @@ def facts(
     )
 
 
-def image_users(rootfs: str) -> dict[str, bytes | None]:
+def image_users(rootfs: str) -> dict[str, Any]:
     """Return passwd and group of the root directory ``rootfs``."""
     root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

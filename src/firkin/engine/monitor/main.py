@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 from firkin import log
 from firkin.engine import frames
@@ -28,7 +27,7 @@ LEAN_AFTER = 5.0  # seconds: a container that lives longer is worth a smaller mo
 
 def main(ctx: Context, channel: int, owner: int) -> None:
     """Run one container. Returns when nothing is left to do; errors of the start have been reported."""
-    channels.warm(())
+    channels.warm()
     payload = channels.receive_plan(channel)
     if payload is None:
         return
@@ -39,6 +38,10 @@ def main(ctx: Context, channel: int, owner: int) -> None:
     try:
         loop = _start(ctx, plan, running, channel, owner)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the starter must hear it and nothing may be left
+        if log.debugging():
+            import traceback
+
+            error.add_note(traceback.format_exc())
         give_up(ctx, plan, running)
         channels.send_marks(channel)
         step("start-undone")
@@ -87,7 +90,7 @@ def _start(ctx: Context, plan: StartPlan, running: Running, channel: int, owner:
         "pid": running.launched.pid,
         "start_time": running.launched.start_time,
         "started_ns": running.started_ns,
-        "now": time.time_ns(),
+        "warnings": list(running.launched.warnings),
     }
     channels.send(channel, frames.STARTED, started)
     step("reported")

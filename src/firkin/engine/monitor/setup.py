@@ -10,16 +10,16 @@ state.json               RUN/containers/ID
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import time
 
 from firkin import atomic, log
 from firkin.engine.monitor import files
 from firkin.engine.monitor.facts import facts
+from firkin.engine.monitor.stdio import Streams, adopt_terminal, close_theirs, open_stdio
 from firkin.engine.steps import step
 from firkin.errors import CannotRun, SyscallError
-from firkin.linux import mount, ns, process, tty
+from firkin.linux import mount, ns, process
 from firkin.linux.path import open_in_root
 from firkin.network import ports
 from firkin.network.bridge import Endpoint
@@ -28,8 +28,8 @@ from firkin.oci.image import ImageConfig
 from firkin.oci.rootfs import OverlayRoot
 from firkin.runtime.cgroup.api import Cgroup
 from firkin.runtime.cgroup.layout import layout
-from firkin.runtime.launch import Launched, Stdio, launch, mount_root
-from firkin.specgen.generate import generate
+from firkin.runtime.launch import Launched, launch, mount_root
+from firkin.specgen.generate import INIT_ANNOTATION, generate
 from firkin.specgen.options import CreateOptions
 from firkin.wire import json
 
@@ -40,21 +40,15 @@ if TYPE_CHECKING:
     from firkin.engine.context import Context
     from firkin.engine.plan import StartPlan
 
-_PIPE_SIZE = 256 << 10
 
-
-class Running:
+class Running(Streams):
     """What a start leaves in the monitor's hands."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.launched: Launched | None = None
         self.cgroup: Cgroup | None = None
-        self.outputs: dict[int, int] = {}
-        self.stdin = -1
-        self.terminal = -1
-        self.spare: list[int] = []  # kept open until the program ends
         self.started_ns = 0
-        self.spec: dict[str, Any] = {}
 
 
 def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
@@ -86,7 +80,6 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
     if plan.kind == "host":
         found = _host_view(ctx, options, home, found)
     spec = generate(options, ImageConfig.trusted(plan.image_config), found)
-    running.spec = spec
     atomic.write(f"{bundle}/config.json", json.dumps(spec))
     step("config-written")
     log.mark("config.json")
@@ -94,18 +87,20 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
     running.cgroup = cgroup
     step("cgroup-made")
     log.mark("cgroup")
-    stdio = open_stdio(running, tty_wanted=options.tty, stdin_wanted=options.interactive)
+    stdio = open_stdio(running, terminal=options.tty, stdin=options.interactive)
     try:
         running.launched = launch(
-            spec, container_id=plan.container_id, bundle=bundle, stdio=stdio, cgroup=cgroup
-        )
+            spec, container_id=plan.container_id, bundle=bundle, stdio=stdio, cgroup=cgroup,
+            init=INIT_ANNOTATION in spec.get("annotations", {}), parent_death_signal=9,
+        )  # fmt: skip
     except CannotRun as error:
         from firkin.engine.explain.start import explained
 
         raise explained(error, rootfs, spec["process"]) from None
     finally:
-        _close_stdio(running, stdio)
+        close_theirs(stdio)
     running.started_ns = time.time_ns()
+    adopt_terminal(running, running.launched.terminal)
     step("launched")
     log.mark("launch")
     _write_state(bundle, plan, running, cgroup_path)
@@ -185,39 +180,6 @@ def _host_view(ctx: Context, options: CreateOptions, home: str, found: Any) -> A
     for folder in seen.folders:
         os.makedirs(folder, mode=0o755, exist_ok=True)
     return found.replace(extra_mounts=seen.mounts)
-
-
-def open_stdio(running: Running, *, tty_wanted: bool, stdin_wanted: bool) -> Stdio:
-    """Make the program's 0, 1, 2; our ends go into ``running``."""
-    if tty_wanted:
-        master, slave = tty.open_host_pair()
-        running.terminal = running.stdin = master
-        running.outputs = {master: 1}
-        # Our own copy of the slave: without it the master answers EIO whenever the program closes its last one.
-        running.spare.append(os.dup(slave))
-        return Stdio(stdin=slave, stdout=slave, stderr=slave, terminal=slave)
-    out_read, out_write = _pipe()
-    error_read, error_write = _pipe()
-    running.outputs = {out_read: 1, error_read: 2}
-    if stdin_wanted:
-        stdin_read, running.stdin = _pipe()
-    else:
-        stdin_read = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-    return Stdio(stdin=stdin_read, stdout=out_write, stderr=error_write, terminal=None)
-
-
-def _pipe() -> tuple[int, int]:
-    read, write = os.pipe2(os.O_CLOEXEC)
-    try:
-        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
-    except OSError:
-        pass  # the user's share of pipe buffers is used up: the default will do
-    return read, write
-
-
-def _close_stdio(running: Running, stdio: Stdio) -> None:
-    for fd in {stdio.stdin, stdio.stdout, stdio.stderr}:
-        os.close(fd)
 
 
 def _write_state(bundle: str, plan: StartPlan, running: Running, cgroup_path: str) -> None:
