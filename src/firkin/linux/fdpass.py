@@ -18,24 +18,23 @@ def pair() -> tuple[int, int]:
     return one.detach(), two.detach()
 
 
-def send(sock: int, passed: int) -> None:
-    """Send descriptor ``passed`` over the socket ``sock``."""
+def send(sock: int, passed: int, message: bytes = b"\0") -> None:
+    """Send descriptor ``passed`` with ``message`` (never empty) over the socket ``sock``."""
     end = _socket.socket(fileno=os.dup(sock))
     try:
-        end.sendmsg([b"\0"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, pack("i", passed))])
+        end.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, pack("i", passed))])
     finally:
         end.close()
 
 
-def receive(sock: int) -> int | None:
-    """Return the descriptor (close-on-exec) that ``send`` sent; None when the other side has gone."""
+def receive(sock: int, limit: int = 65536) -> tuple[bytes, int | None]:
+    """Return the next message, empty when the other side has gone, and the descriptor that came with it."""
     end = _socket.socket(fileno=os.dup(sock))
     try:
-        _, extra, _, _ = end.recvmsg(1, _socket.CMSG_SPACE(calcsize("i")), _socket.MSG_CMSG_CLOEXEC)
+        message, extra, _, _ = end.recvmsg(limit, _socket.CMSG_SPACE(calcsize("i")), _socket.MSG_CMSG_CLOEXEC)
     finally:
         end.close()
     for level, kind, data in extra:
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-            fd: int = unpack("i", data[: calcsize("i")])[0]
-            return fd
-    return None
+            return message, unpack("i", data[: calcsize("i")])[0]
+    return message, None

@@ -7,7 +7,7 @@ import fcntl
 import os
 
 from firkin.errors import InvalidArgument, SyscallError
-from firkin.linux.libc import c_int, checked
+from firkin.linux.libc import c_char_p, c_int, c_ulong, checked
 
 CLONE_NEWTIME = 0x00000080
 CLONE_NEWNS = 0x00020000
@@ -33,6 +33,8 @@ TYPES = {
 _NS_GET_NSTYPE = 0xB703
 _unshare = checked("unshare", c_int)
 _setns = checked("setns", c_int, c_int)
+_sethostname = checked("sethostname", c_char_p, c_ulong)
+_setdomainname = checked("setdomainname", c_char_p, c_ulong)
 
 
 def unshare(flags: int) -> None:
@@ -60,6 +62,18 @@ def open_namespace(path: str, kind: str) -> int:
         other = next((name for name, (flag, _) in TYPES.items() if flag == actual), "unknown")
         raise InvalidArgument(f"{path} is a {other} namespace, not a {kind} namespace", path=path)
     return fd
+
+
+def set_host_name(name: str) -> None:
+    """sethostname(2), in the caller's UTS namespace."""
+    data = os.fsencode(name)
+    _sethostname(data, len(data))
+
+
+def set_domain_name(name: str) -> None:
+    """setdomainname(2), in the caller's UTS namespace."""
+    data = os.fsencode(name)
+    _setdomainname(data, len(data))
 
 
 def namespace_id(kind: str, pid: int | str = "self") -> int:

@@ -34,6 +34,7 @@ CLONE_INTO_CGROUP = 0x200000000
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+_PR_GET_DUMPABLE = 3
 PR_SET_KEEPCAPS = 8
 PR_SET_SECUREBITS = 28
 PR_SET_CHILD_SUBREAPER = 36
@@ -53,6 +54,11 @@ _personality = checked("personality", c_ulong)
 def prctl(option: int, value: int = 0) -> int:
     """prctl(2) with one number."""
     return _prctl(option, value, 0, 0, 0)
+
+
+def get_dumpable() -> int:
+    """Return what ``prctl(PR_SET_DUMPABLE)`` puts back; 2 (root only) cannot be asked for, 0 is as strict."""
+    return prctl(_PR_GET_DUMPABLE) & 1
 
 
 def set_name(name: str) -> None:

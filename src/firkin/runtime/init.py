@@ -1,0 +1,284 @@
+"""The container's first process, from the fork to its program. Order is everything here:
+
+    cgroup, cgroup namespace -> joined namespaces -> (user namespace: wait for the maps, be its root)
+    -> keyring -> time offsets -> loopback -> root stands -> the plan's steps -> pivot
+    -> "ready", wait for "go"
+    -> scheduling, limits -> terminal, 0-2, close all else -> cwd -> seccomp, if it may gain privileges
+    -> bounding set, user, capabilities -> cwd again -> find the program -> seccomp, if it may not
+    -> execve of the stub in its sealed memfd, which executes the program
+
+Nothing is imported, logged or looked up in codecs after the fork. The process is not dumpable from before the fork to
+the stub's execve: /proc/PID/exe (the host's interpreter, CVE-2019-5736), /proc/PID/fd and ptrace are out of reach.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+from firkin.errors import CannotRun, InvalidArgument, SyscallError
+from firkin.linux import keyring, loopback, ns, path, process, tty
+from firkin.runtime import channel, identity, masks, program, rooting
+from firkin.runtime.devices import Directories, make_device, make_link, mount_console, open_terminal
+from firkin.runtime.filesystems import perform_mount
+from firkin.runtime.steps import (
+    Console,
+    Device,
+    Freeze,
+    Hostname,
+    Link,
+    Mask,
+    Mount,
+    Sysctl,
+    WorkingDirectory,
+)  # fmt: skip
+from firkin.runtime.stub.exec import exec_argv, exec_fd
+from firkin.runtime.stub.reaper import reaper_fd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+    from firkin.record import Record
+    from firkin.runtime.job import Job
+
+_JOIN_ORDER = ("cgroup", "ipc", "uts", "network", "time", "mount")
+
+
+def run(job: Job) -> NoReturn:
+    """Become the container's program, or tell the monitor why not and end."""
+    try:
+        _enter(job)
+        master, slave = _build(job)
+        channel.say(job.channel, channel.READY, master if master >= 0 else None)
+        channel.await_word(job.channel, channel.GO)
+        if job.wait_to_exec is not None:
+            job.wait_to_exec()
+        become(job, slave)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the monitor must hear of it
+        channel.report(job.channel, error)
+    os._exit(1)
+
+
+def _enter(job: Job) -> None:
+    """Cgroup and namespaces."""
+    if job.parent_death_signal:
+        process.set_parent_death_signal(job.parent_death_signal)
+    if job.cgroup is not None and not job.born_in_cgroup:
+        job.cgroup.enter(0)
+    for kind in _JOIN_ORDER:
+        if kind in job.joins:
+            ns.setns(job.joins[kind], ns.TYPES[kind][0])
+    if "cgroup" in job.plan.new:
+        ns.unshare(ns.CLONE_NEWCGROUP)
+    os.setsid()
+    if "user" in job.plan.new:
+        channel.await_word(job.channel, channel.MAPPED)
+    if job.userns:
+        identity.become_namespace_root()
+    if job.keyring:
+        join_keyring(job.container_id, keyring.OTHER_SEARCH if job.userns else keyring.OWNER_SEARCH)
+    if "time" in job.plan.new:
+        # Offsets are written before the first process enters; this one enters at its execve (time_namespaces(7)).
+        ns.unshare(ns.CLONE_NEWTIME)
+        if job.linux.get("timeOffsets"):
+            channel.say(job.channel, channel.OFFSETS)
+            channel.await_word(job.channel, channel.TIMED)
+    if "network" in job.plan.new:
+        loopback.bring_up()
+
+
+def join_keyring(container_id: str, search: int) -> None:
+    """Join the container's own session keyring; a kernel without keys, or one that forbids, is none the worse."""
+    try:
+        keyring.join_session(f"_ses.{container_id}", search)
+    except SyscallError as error:
+        if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EDQUOT):
+            raise
+
+
+def join_container(job: Job) -> int:
+    """In ``execute``'s child, once it is in the namespaces: ids, keyring, terminal; say ready. Return the slave."""
+    if job.userns:
+        identity.become_namespace_root()
+    if job.keyring:
+        join_keyring(job.container_id, 0)
+    job.root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    master, slave = open_terminal(job) if job.process.get("terminal") else (-1, -1)
+    channel.say(job.channel, channel.READY, master if master >= 0 else None)
+    return slave
+
+
+class Work:
+    """What the steps share."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.directories = Directories(job.root)
+        self.covers = masks.Masks(job)
+        self.terminal = (-1, -1)
+
+    def console(self) -> None:
+        self.terminal = open_terminal(self.job)
+        mount_console(self.job, self.terminal[1])
+
+
+_PERFORM: dict[type[Record], Callable[[Work, Any], None]] = {
+    Mount: lambda work, step: perform_mount(work.job, step),
+    Device: lambda work, step: make_device(work.job, work.directories, step),
+    Link: lambda work, step: make_link(work.job, work.directories, step),
+    Console: lambda work, step: work.console(),
+    Sysctl: lambda work, step: _write_sysctl(work.job, step),
+    Freeze: lambda work, step: masks.freeze(work.job, step.path),
+    Mask: lambda work, step: work.covers.mask(step.path),
+    Hostname: lambda work, step: set_names(step),
+    WorkingDirectory: lambda work, step: _make_cwd(work.job, step.path),
+}
+
+
+def _build(job: Job) -> tuple[int, int]:
+    """Root and everything in it; return the terminal's (master, slave), -1 for none."""
+    os.umask(0)
+    own_mounts = "mount" in job.plan.new
+    if own_mounts:
+        job.null = masks.open_host_null()
+        rooting.stand(job)
+    elif not job.plan.joined("mount"):
+        rooting.chroot(job)
+    work = Work(job)
+    for step in job.plan.steps:
+        try:
+            _PERFORM[type(step)](work, step)
+        except OSError as error:
+            if not hasattr(error, "__notes__"):
+                error.add_note(f"while doing: {step}")
+            raise
+    work.directories.close()
+    if own_mounts:
+        rooting.pivot(job)
+    if job.process.get("terminal") and work.terminal[1] < 0 and job.stdio.terminal is not None:
+        return -1, job.stdio.terminal
+    return work.terminal
+
+
+def set_names(step: Hostname) -> None:
+    if step.domain:
+        ns.set_domain_name(step.name)
+    else:
+        ns.set_host_name(step.name)
+
+
+def _write_sysctl(job: Job, step: Sysctl) -> None:
+    key = step.key
+    dot, slash = key.find("."), key.find("/")
+    name = key.replace(".", "/") if slash < 0 or 0 <= dot < slash else key
+    try:
+        fd = path.openat2(
+            job.proc, f"sys/{name}", os.O_WRONLY, 0, path.RESOLVE_BENEATH | path.RESOLVE_NO_SYMLINKS
+        )
+        try:
+            os.write(fd, os.fsencode(step.value))
+        finally:
+            os.close(fd)
+    except OSError as error:
+        error.add_note(f"while setting the sysctl {key} to {step.value}")
+        raise
+
+
+def _make_cwd(job: Job, cwd: str) -> None:
+    # Never through a magic link, or the host's directories come in (CVE-2024-21626).
+    try:
+        os.close(path.mkdir_in_root(job.root, cwd))
+    except SyscallError as error:
+        if error.errno in (errno.EROFS, errno.EACCES):
+            return  # then chdir says what is wrong
+        raise cwd_error(cwd, error.errno or 0) from None
+
+
+def cwd_error(cwd: str, number: int) -> CannotRun:
+    said = program.reason(number)
+    message = f'chdir to cwd ("{cwd}") set in config.json failed: {said}'
+    return CannotRun(message, exit_code=program.exit_code(number), path=cwd, errno=number, why="cwd")
+
+
+def become(job: Job, slave: int) -> NoReturn:
+    """From full privileges inside the container to the program."""
+    spec = job.process
+    user: dict[str, Any] = spec.get("user") or {}
+    identity.apply_scheduling(spec, job.linux)
+    identity.set_exec_labels(job.proc, spec)
+    os.umask(user["umask"] if user.get("umask") is not None else 0o022)
+    status, stub = _only_needed_descriptors(job, slave)
+    identity.own_stdio(user.get("uid") or 0)
+    identity.apply_limits(job.limits)
+    cwd = spec.get("cwd") or "/"
+    there = _change_directory(cwd)
+    no_new = bool(spec.get("noNewPrivileges"))
+    if no_new:
+        process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
+    elif job.seccomp:
+        job.load_seccomp(job.seccomp)
+    environment = job.environment
+    if b"HOME" not in environment:
+        environment[b"HOME"] = os.fsencode(program.home_of(user.get("uid") or 0))
+    identity.apply_privileges(job.capabilities, user, userns=job.userns)
+    if job.parent_death_signal:
+        process.set_parent_death_signal(job.parent_death_signal)  # a change of ids has cleared it
+    if there:
+        _change_directory(cwd, last=True)
+    _check_cwd(cwd)
+    found = program.find(spec["args"][0], os.fsdecode(environment.get(b"PATH", b"")))
+    arguments = exec_argv(os.fsencode(found), job.arguments, status)
+    process.reset_signals()
+    if no_new and job.seccomp:
+        job.load_seccomp(job.seccomp)
+    os.execve(stub, arguments, environment)  # noqa: S606 - no shell is the point
+
+
+def _only_needed_descriptors(job: Job, slave: int) -> tuple[int, int]:
+    """Set up 0-2; close the rest but the preserved ones; return (channel, stub) right above them."""
+    stub = reaper_fd() if job.reaper else exec_fd()
+    first = 3 + job.preserve_fds
+    if slave >= 0:
+        tty.make_controlling(slave)
+        wanted = [slave, slave, slave]
+    else:
+        wanted = [job.stdio.stdin, job.stdio.stdout, job.stdio.stderr]
+    kept = [_copy_above(fd, first + 5) for fd in (*wanted, job.channel, stub)]
+    for target, fd in enumerate(kept[:3]):
+        os.dup2(fd, target)
+    status = os.dup2(kept[3], first)
+    inner = os.dup2(kept[4], first + 1, inheritable=False)
+    job.channel = status
+    for fd in range(3, first):
+        os.set_inheritable(fd, True)
+    process.close_range(first + 2)
+    return status, inner
+
+
+def _copy_above(fd: int, lowest: int) -> int:
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, lowest)
+
+
+def _change_directory(cwd: str, *, last: bool = False) -> int:
+    """Go there; return the errno when the user may succeed where root did not (a directory on NFS, say)."""
+    try:
+        os.chdir(cwd)
+    except OSError as error:
+        number = error.errno or errno.EIO
+        if last or number not in (errno.EACCES, errno.EPERM):
+            raise cwd_error(cwd, number) from None
+        return number
+    return 0
+
+
+def _check_cwd(cwd: str) -> None:
+    """CVE-2024-21626: whatever way led here, the directory must be inside the root."""
+    try:
+        here = process.getcwd()
+    except SyscallError:
+        here = ""
+    if not here.startswith("/"):
+        raise InvalidArgument(f"current working directory {cwd} is outside of the container's root")

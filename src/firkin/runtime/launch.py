@@ -1,0 +1,380 @@
+"""Start a container's first process from an OCI config.json.
+
+    launch(spec, ...)                     = prepare, on_created, Pending.start
+
+    monitor                                   child (init.py)
+      validate, plan, open what is the host's
+      clone3 into the new namespaces ------->   cgroup, root, mounts, ... "ready"
+      id maps, oom_score_adj
+      on_created(launched)                      (namespaces and mounts stand, the program does not run yet)
+      "go" --------------------------------->   user, capabilities, seccomp, execve
+      the channel closes: it runs
+
+A user namespace together with joined ones takes a middle process (``_clone_between``): what is joined must be joined
+with the rights of the outer user namespace, what is made must belong to the inner one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from firkin.errors import InvalidArgument, PermissionDenied, SyscallError
+from firkin.linux import fdpass, ns, process
+from firkin.linux.path import PROC_SUPER_MAGIC, filesystem_magic
+from firkin.oci.spec import validate
+from firkin.runtime import channel, identity, idmap, init
+from firkin.runtime.diagnose import Scene
+from firkin.runtime.job import Job, Launched, Stdio
+from firkin.runtime.plan import plan as make_plan
+from firkin.runtime.rooting import mount_root
+from firkin.runtime.sources import open_sources
+from firkin.runtime.stub.exec import exec_fd
+from firkin.runtime.stub.reaper import reaper_fd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from firkin.runtime.cgroup.api import Cgroup
+
+__all__ = ["Launched", "Pending", "Stdio", "launch", "mount_root", "prepare"]
+
+SIGKILL = 9
+# namespaces that the child is born into; cgroup and time ones it makes itself, at the right moment
+_AT_CLONE = ("user", "mount", "ipc", "uts", "network", "pid")
+
+
+def launch(
+    spec: dict[str, Any],
+    *,
+    container_id: str,
+    bundle: str,
+    stdio: Stdio,
+    cgroup: Cgroup | None,
+    wait_to_exec: Callable[[], None] | None = None,
+    on_created: Callable[[Launched], None] | None = None,
+    init: bool = False,
+    parent_death_signal: int = 0,
+    preserve_fds: int = 0,
+    keyring: bool = True,
+    cache: str | None = None,
+) -> Launched:
+    """Start ``spec``'s process in its container; return when its execve has succeeded.
+
+    ``spec`` is config.json; root.path is absolute and mounted already (``mount_root``). The caller has one thread and
+    is in a mount namespace of its own. ``on_created`` is called here when all namespaces and mounts stand and the
+    program does not run yet (attach the network to /proc/PID/ns/net there); ``wait_to_exec`` is called in the child,
+    just before it gives up its privileges. ``init`` puts the reaper at pid 1. ``parent_death_signal`` goes to the
+    process when the caller's thread ends. ``preserve_fds`` descriptors from 3 on are handed down. ``cache`` is a
+    directory of the engine's own for compiled seccomp filters.
+
+    Raises CannotRun (fields path, errno, why; exit_code 126 or 127), InvalidArgument, Unsupported, SyscallError with
+    notes on what was being done. Then nothing is left: no process, no mount (the cgroup and the root are the caller's).
+    """
+    pending = prepare(
+        spec, container_id=container_id, bundle=bundle, stdio=stdio, cgroup=cgroup, wait_to_exec=wait_to_exec,
+        init=init, parent_death_signal=parent_death_signal, preserve_fds=preserve_fds, keyring=keyring,
+        cache=cache,
+    )  # fmt: skip
+    try:
+        if on_created is not None:
+            on_created(pending.launched)
+        return pending.start()
+    except BaseException:
+        pending.abort()
+        raise
+
+
+class Pending:
+    """A container that stands, whose program waits: ``start`` or ``abort`` it."""
+
+    def __init__(self, launched: Launched, sock: int, scene: Scene) -> None:
+        self.launched = launched
+        self._sock = sock
+        self._scene = scene
+
+    def start(self) -> Launched:
+        """Let the program run; return when it does. Raises CannotRun and what the child reports."""
+        try:
+            channel.say(self._sock, channel.GO)
+            channel.listen(self._sock)  # end of file
+        except channel.ProgramFailed as failure:
+            raise self._scene.explain(failure.errno) from None
+        except BrokenPipeError:
+            raise channel.ChildEnded("the container's first process ended before its program ran") from None
+        finally:
+            self._close()
+        return self.launched
+
+    def abort(self) -> None:
+        """End the process, reap it, close everything (``launched``'s descriptors too). Idempotent."""
+        self._close()
+        launched = self.launched
+        if launched.pidfd < 0:
+            return
+        _end(launched.pidfd)
+        if launched.terminal is not None:
+            os.close(launched.terminal)
+        self.launched = launched.replace(pidfd=-1, terminal=None)
+
+    def _close(self) -> None:
+        if self._sock >= 0:
+            os.close(self._sock)
+            self._sock = -1
+        self._scene.close()
+
+
+def prepare(
+    spec: dict[str, Any],
+    *,
+    container_id: str,
+    bundle: str,
+    stdio: Stdio,
+    cgroup: Cgroup | None,
+    wait_to_exec: Callable[[], None] | None = None,
+    init: bool = False,
+    parent_death_signal: int = 0,
+    preserve_fds: int = 0,
+    keyring: bool = True,
+    cache: str | None = None,
+) -> Pending:
+    """Do all of ``launch`` up to the program."""
+    validate(spec)
+    job = Job(spec, make_plan(spec), container_id, stdio)
+    job.cache = cache
+    job.cgroup, job.reaper, job.preserve_fds = cgroup, init, preserve_fds
+    job.parent_death_signal, job.wait_to_exec, job.keyring = parent_death_signal, wait_to_exec, keyring
+    if not job.process.get("args"):
+        raise InvalidArgument("process.args: there is no program to run")
+    warnings = gather(job, new_userns="user" in job.plan.new)
+    held: list[int] = []
+    try:
+        _open_host_side(job, spec, bundle, held)
+        ours, job.channel = fdpass.pair()
+        held.append(job.channel)
+        try:
+            pid, pidfd = _start_child(job)
+        except BaseException:
+            os.close(ours)
+            raise
+    finally:
+        for fd in held:
+            os.close(fd)
+    return finish(job, pid, pidfd, ours, warnings)
+
+
+def gather(job: Job, *, new_userns: bool) -> list[str]:
+    """Fill in what a process of ``job.process`` needs; return warnings. Shared with ``execute``."""
+    spec = job.process
+    identity.check_labels(spec)
+    available = identity.available_capabilities(new_userns=new_userns)
+    job.capabilities, warnings = identity.capability_sets(spec.get("capabilities"), available)
+    job.limits = identity.limits_of(spec)
+    job.arguments = [os.fsencode(argument) for argument in spec["args"]]
+    for entry in spec.get("env") or ():
+        name, _, value = entry.partition("=")
+        job.environment[os.fsencode(name)] = os.fsencode(value)  # the last one wins, as in runc
+    if job.linux.get("seccomp"):
+        _compile_seccomp(job)
+    exec_fd()  # read its bytes now: there is no way to them from inside the root
+    if job.reaper:
+        reaper_fd()
+    return warnings
+
+
+def _compile_seccomp(job: Job) -> None:
+    from firkin.linux.seccomp import load
+    from firkin.runtime.seccomp.cache import cached_filter
+    from firkin.runtime.seccomp.profile import flags_of
+
+    profile = job.linux["seccomp"]
+    job.seccomp = cached_filter(profile, os.uname().machine, job.cache)
+    flags = flags_of(profile)
+    job.load_seccomp = lambda program: load(program, flags)
+
+
+def open_proc() -> int:
+    """Return the host's /proc (O_PATH), checked to be procfs (CVE-2019-16884, CVE-2019-19921)."""
+    fd = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if filesystem_magic(fd) != PROC_SUPER_MAGIC:
+        os.close(fd)
+        raise PermissionDenied("/proc is not procfs")
+    return fd
+
+
+def _open_host_side(job: Job, spec: dict[str, Any], bundle: str, held: list[int]) -> None:
+    job.proc = open_proc()
+    held.append(job.proc)
+    for join in job.plan.joins:
+        try:
+            job.joins[join.kind] = ns.open_namespace(join.path, join.kind)
+        except OSError as error:
+            error.add_note(f"while joining the {join.kind} namespace of config.json")
+            raise
+        held.append(job.joins[join.kind])
+    job.sources = open_sources(job.plan, spec, bundle)
+    held += job.sources.values()
+
+
+def _start_child(job: Job) -> tuple[int, int]:
+    """Clone the child with the root as its working directory; return (pid, pidfd)."""
+    root = (job.spec.get("root") or {}).get("path") or "/"
+    here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    dumpable = process.get_dumpable()
+    into = job.cgroup.open_fd() if job.cgroup is not None else None
+    job.born_in_cgroup = into is not None
+    try:
+        try:
+            os.chdir(root)
+        except OSError as error:
+            failure = SyscallError(error.errno or 0, "chdir", root)
+            failure.add_note("while entering root.path of config.json")
+            raise failure from None
+        process.prctl(process.PR_SET_DUMPABLE, 0)
+        if job.userns and job.joins:
+            return _clone_between(job, into)
+        return _clone(job, into)
+    finally:
+        process.prctl(process.PR_SET_DUMPABLE, dumpable)
+        os.fchdir(here)
+        os.close(here)
+        if into is not None:
+            os.close(into)
+
+
+def _flags(job: Job) -> int:
+    return sum(ns.TYPES[kind][0] for kind in _AT_CLONE if kind in job.plan.new)
+
+
+def _clone(job: Job, into: int | None, *, parent: bool = False) -> tuple[int, int]:
+    outer = job.joins.pop("pid", None)
+    own = -1
+    if outer is not None:
+        # A pid namespace is joined for children only: borrow it for the one child.
+        own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        ns.setns(outer, ns.CLONE_NEWPID)
+    try:
+        pid, pidfd = process.clone3(_flags(job), -1 if into is None else into, parent=parent)
+        if pid == 0:
+            init.run(job)
+    finally:
+        if outer is not None:
+            ns.setns(own, ns.CLONE_NEWPID)
+            os.close(own)
+    return pid, pidfd
+
+
+def _clone_between(job: Job, into: int | None) -> tuple[int, int]:
+    """Join in a middle process, which then makes the child as the monitor's own (CLONE_PARENT)."""
+    reader, writer = os.pipe()
+    middle, middle_fd = process.clone3(0)
+    if middle == 0:
+        try:
+            _join_all(job)
+            # its parent's death signal must come from the monitor, which it is born a child of
+            child, _ = _clone(job, into, parent=True)
+            os.write(writer, b"%d" % child)
+        except BaseException as error:  # noqa: BLE001 - the monitor must hear of it
+            channel.report(job.channel, error)
+        os._exit(0)
+    os.close(writer)
+    number = os.read(reader, 32)
+    os.close(reader)
+    process.wait_pidfd(middle_fd)
+    os.close(middle_fd)
+    if not number:
+        return 0, -1
+    return int(number), process.pidfd_open(int(number))
+
+
+def _join_all(job: Job) -> None:
+    """Join namespaces, the user namespace last but for those that only its rights open (as runc does)."""
+    later: list[str] = []
+    outside = [kind for kind in job.joins if kind not in ("user", "pid", "mount", "cgroup")]
+    for kind in outside:
+        try:
+            ns.setns(job.joins[kind], ns.TYPES[kind][0])
+        except SyscallError as error:
+            if error.errno != errno.EPERM or "user" not in job.joins:
+                raise
+            later.append(kind)
+    user = job.joins.pop("user", None)
+    if user is not None:
+        ns.setns(user, ns.CLONE_NEWUSER)
+    for kind in later:
+        ns.setns(job.joins[kind], ns.TYPES[kind][0])
+    for kind in outside:
+        del job.joins[kind]
+
+
+def finish(job: Job, pid: int, pidfd: int, ours: int, warnings: list[str]) -> Pending:
+    """Do the monitor's part until the child is ready. Shared with ``execute``."""
+    terminal: int | None = None
+    try:
+        if pid == 0:
+            channel.listen(ours)
+            raise channel.ChildEnded("the process that joins the namespaces ended without a word")
+        start = process.start_time(pid)
+        _set_oom_score(job, pid)
+        if "user" in job.plan.new:
+            idmap.write_maps(pid, job.linux.get("uidMappings") or (), job.linux.get("gidMappings") or ())
+            channel.say(ours, channel.MAPPED)
+        word, terminal = channel.listen(ours)
+        if word == channel.OFFSETS:
+            _write_offsets(pid, job.linux["timeOffsets"])
+            channel.say(ours, channel.TIMED)
+            word, terminal = channel.listen(ours)
+        if word != channel.READY:
+            raise channel.ChildEnded("the container's first process ended while it was being set up")
+        if job.userns and job.limits:
+            identity.raise_limits(pid, job.limits)
+        launched = Launched(
+            pid=pid, pidfd=pidfd, start_time=start, terminal=terminal, warnings=tuple(warnings)
+        )
+        return Pending(launched, ours, Scene(pid, job.process["args"][0], job.process.get("env") or ()))
+    except BaseException:
+        os.close(ours)
+        if terminal is not None:
+            os.close(terminal)
+        if pidfd >= 0:
+            _end(pidfd)
+        raise
+
+
+def _end(pidfd: int) -> None:
+    process.pidfd_send_signal(pidfd, SIGKILL)
+    try:
+        process.wait_pidfd(pidfd)
+    except OSError:
+        pass  # reaped by the caller's SIGCHLD handler
+    os.close(pidfd)
+
+
+def _set_oom_score(job: Job, pid: int) -> None:
+    score = job.process.get("oomScoreAdj")
+    if score is not None:
+        try:
+            _write(f"/proc/{pid}/oom_score_adj", str(score))
+        except SyscallError as error:
+            error.add_note(
+                f"while setting process.oomScoreAdj to {score}; lowering it needs CAP_SYS_RESOURCE"
+            )
+            raise
+
+
+def _write_offsets(pid: int, offsets: dict[str, Any]) -> None:
+    lines = [f"{clock} {o.get('secs') or 0} {o.get('nanosecs') or 0}\n" for clock, o in offsets.items()]
+    _write(f"/proc/{pid}/timens_offsets", "".join(lines))
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "write", path) from None
