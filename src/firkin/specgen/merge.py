@@ -88,17 +88,17 @@ def _ports(options: CreateOptions, image: Sequence[str]) -> tuple[str, ...]:
 
 
 def _mounts(options: CreateOptions, image: Sequence[str]) -> tuple[Mount, ...]:
-    own = options.volume + options.mount
-    if not image:
-        return own
-    taken = {mount.target for mount in own} | options.tmpfs.keys()
-    found = []
+    """Return one mount for each target: the first that names it (--volumes-from comes after -v)."""
+    if not (image or options.volume or options.mount):
+        return ()
+    found = dict.fromkeys(options.tmpfs)
+    for mount in options.volume + options.mount:
+        found.setdefault(mount.target, mount)
     for path in image:
         target = _volume_target(path)
-        if target not in taken:
-            taken.add(target)
-            found.append(Mount(type="volume", target=target, driver=options.volume_driver, from_image=True))
-    return own + tuple(found)
+        if target not in found:
+            found[target] = Mount(type="volume", target=target, driver=options.volume_driver, from_image=True)
+    return tuple(mount for mount in found.values() if mount is not None)
 
 
 def _volume_target(path: str) -> str:

@@ -89,3 +89,9 @@ def test_the_health_check_inherits_what_is_not_said() -> None:
     assert found is not None
     assert found.test == ("NONE",)
     assert merge(own, ImageConfig()).healthcheck == HealthCheck(interval=9)
+
+
+def test_the_first_mount_of_a_target_wins() -> None:
+    own = Mount(type="bind", source="/a", target="/d")
+    inherited = Mount(type="volume", source="data", target="/d")
+    assert merge(CreateOptions(image="x", volume=(own, inherited)), ImageConfig()).mounts == (own,)
