@@ -27,7 +27,7 @@ RET_LOG = 0x7FFC0000
 RET_ALLOW = 0x7FFF0000
 
 
-def install(program: bytes, flags: int = 0) -> int:
+def load(program: bytes, flags: int = 0) -> int:
     """Confine the calling thread by a BPF program (8 bytes an instruction); nothing is imported here.
 
     Needs CAP_SYS_ADMIN in its user namespace, or no_new_privs. Returns the listener's descriptor (close-on-exec)
