@@ -143,10 +143,11 @@ def ps(
     elif not all and not filters.keys() & {"status", "exited"}:
         found = [row for row in found if row.state in (states.RUNNING, states.PAUSED)]
     now = time.time_ns()
-    return [Listed(container=row, now_ns=now, size=_size(ctx, row) if size else None) for row in found]
+    return [Listed(container=row, now_ns=now, size=sizes(ctx, row) if size else None) for row in found]
 
 
-def _size(ctx: Context, row: Container) -> tuple[int, int]:
+def sizes(ctx: Context, row: Container) -> tuple[int, int]:
+    """Return (bytes written, bytes with the image)."""
     from firkin.errors import FirkinError
 
     try:

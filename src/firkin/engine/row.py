@@ -25,6 +25,8 @@ class Container(Record):
     mounts: str = "[]"  # JSON: the mount points as `inspect` shows them
     rm: int = 0
     owner: str = ""  # whose death ends it ("" nobody's)
+    id_base: int = 0  # first host id of its own user namespace (--userns auto)
+    id_count: int = 0
     created_ns: int
     state: str
     starts: int = 0  # how often it was started; distinguishes one run's traces from the next one's

@@ -28,6 +28,8 @@ create table if not exists containers (
     mounts text not null default '[]',
     rm integer not null default 0,
     owner text not null default '',
+    id_base integer not null default 0,
+    id_count integer not null default 0,
     created_ns integer not null,
     state text not null,
     starts integer not null default 0,
@@ -116,6 +118,13 @@ def count(db: Database) -> int:
 def owned_by(db: Database, owner: str) -> list[Container]:
     """Return the containers bound to ``owner``."""
     return [_container(row) for row in db.rows(f"{_SELECT} where owner = ?", (owner,))]
+
+
+def id_ranges(db: Database) -> list[tuple[int, int]]:
+    """Return (first, count) of the host ids that containers with a user namespace of their own have."""
+    return [
+        (row[0], row[1]) for row in db.rows("select id_base, id_count from containers where id_base != 0")
+    ]
 
 
 def ids(db: Database) -> set[str]:
