@@ -80,6 +80,12 @@ def _enter(job: Job) -> None:
         identity.become_namespace_root()
     if job.keyring:
         join_keyring(job.container_id, keyring.OTHER_SEARCH if job.userns else keyring.OWNER_SEARCH)
+    _make_late_namespaces(job)
+
+
+def _make_late_namespaces(job: Job) -> None:
+    if "user" in job.plan.new and "ipc" in job.plan.new:
+        ns.unshare(ns.CLONE_NEWIPC)  # now, so that its mqueue file system belongs to the namespace's root
     if "time" in job.plan.new:
         # Offsets are written before the first process enters; this one enters at its execve (time_namespaces(7)).
         ns.unshare(ns.CLONE_NEWTIME)

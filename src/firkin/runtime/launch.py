@@ -23,8 +23,7 @@ from firkin.errors import InvalidArgument, PermissionDenied, SyscallError
 from firkin.linux import fdpass, ns, process
 from firkin.linux.path import PROC_SUPER_MAGIC, filesystem_magic
 from firkin.oci.spec import validate
-from firkin.runtime import channel, identity, idmap, init
-from firkin.runtime.diagnose import Scene
+from firkin.runtime import channel, identity, idmap, init, program
 from firkin.runtime.job import Job, Launched, Stdio
 from firkin.runtime.plan import plan as make_plan
 from firkin.runtime.rooting import mount_root
@@ -90,10 +89,10 @@ def launch(
 class Pending:
     """A container that stands, whose program waits: ``start`` or ``abort`` it."""
 
-    def __init__(self, launched: Launched, sock: int, scene: Scene) -> None:
+    def __init__(self, launched: Launched, sock: int, name: str) -> None:
         self.launched = launched
         self._sock = sock
-        self._scene = scene
+        self._name = name
 
     def start(self) -> Launched:
         """Let the program run; return when it does. Raises CannotRun and what the child reports."""
@@ -101,7 +100,7 @@ class Pending:
             channel.say(self._sock, channel.GO)
             channel.listen(self._sock)  # end of file
         except channel.ProgramFailed as failure:
-            raise self._scene.explain(failure.errno) from None
+            raise program.refused(self._name, failure.errno) from None
         except BrokenPipeError:
             raise channel.ChildEnded("the container's first process ended before its program ran") from None
         finally:
@@ -123,7 +122,6 @@ class Pending:
         if self._sock >= 0:
             os.close(self._sock)
             self._sock = -1
-        self._scene.close()
 
 
 def prepare(
@@ -245,7 +243,8 @@ def _start_child(job: Job) -> tuple[int, int]:
 
 
 def _flags(job: Job) -> int:
-    return sum(ns.TYPES[kind][0] for kind in _AT_CLONE if kind in job.plan.new)
+    late = "ipc" if "user" in job.plan.new else ""  # init.py makes it when it is the namespace's root
+    return sum(ns.TYPES[kind][0] for kind in _AT_CLONE if kind in job.plan.new and kind != late)
 
 
 def _clone(job: Job, into: int | None, *, parent: bool = False) -> tuple[int, int]:
@@ -333,7 +332,7 @@ def finish(job: Job, pid: int, pidfd: int, ours: int, warnings: list[str]) -> Pe
         launched = Launched(
             pid=pid, pidfd=pidfd, start_time=start, terminal=terminal, warnings=tuple(warnings)
         )
-        return Pending(launched, ours, Scene(pid, job.process["args"][0], job.process.get("env") or ()))
+        return Pending(launched, ours, job.process["args"][0])
     except BaseException:
         os.close(ours)
         if terminal is not None:

@@ -57,6 +57,20 @@ def cannot_run(name: str, path: str, number: int, message: str) -> CannotRun:
     return CannotRun(message, exit_code=exit_code(number), path=path, errno=number, why=why, name=name)
 
 
+def refused(name: str, number: int) -> CannotRun:
+    """Return the error for what the stub's execve answered: the file is there, and the kernel does not take it."""
+    why = {
+        errno.ENOENT: "interpreter",
+        errno.ENOEXEC: "format",
+        errno.ETXTBSY: "busy",
+        errno.EACCES: "permission",
+    }
+    return CannotRun(
+        f"exec {name}: {reason(number)}",
+        exit_code=exit_code(number), path=name, errno=number, why=why.get(number, "refused"), name=name,
+    )  # fmt: skip
+
+
 def _refusal(path: str) -> int:
     """Return the errno of what forbids executing ``path``, 0 when nothing does (Go's findExecutable)."""
     try:
