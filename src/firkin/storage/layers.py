@@ -18,6 +18,7 @@ import os
 
 from firkin import atomic
 from firkin.errors import InvalidArgument, NotFound, ResourceExhausted
+from firkin.linux.filesystem import spread_subdirectories, syncfs
 from firkin.oci.digest import check_digest, is_digest
 from firkin.record import Record
 from firkin.storage import scratch, tree
@@ -83,6 +84,7 @@ class LayerStore:
         """
         if diff_id is not None and self.has(check_digest(diff_id)):
             return self.get(diff_id)
+        spread_subdirectories(self._tmp)
         try:
             with scratch.Scratch(self._tmp, "layer", directory=True) as work:
                 if isinstance(source, str):
@@ -114,8 +116,6 @@ class LayerStore:
 
     def settle(self) -> None:
         """Write back what is unsynced and remember that. Takes as long as the disk does."""
-        from firkin.linux.filesystem import syncfs
-
         waiting = [path for path, boot in self._unsynced() if boot == _boot_id()]
         if waiting:
             fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

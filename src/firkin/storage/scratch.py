@@ -2,7 +2,7 @@
 
     tmp/layer-5f3a.../    flock held by the maker     rename -> layers/HEX         (made)
     tmp/blob-81bc...      flock held by the maker     rename -> blobs/sha256/HEX   (made)
-    tmp/trash-09d1.../    whatever was renamed in is already gone for everybody else; being deleted
+    tmp/trash-09d1.../    was renamed to here: already gone for everybody else, being deleted
 
 Whoever dies on the way leaves a file or a directory whose lock is free: ``sweep`` removes it. The lock is flock(2) on
 the file or directory itself, so nothing is left beside it.
@@ -74,15 +74,24 @@ class Scratch:
 
 
 def discard(path: str, folder: str) -> bool:
-    """Make the tree at ``path`` vanish in one rename, then delete it; False when there is none.
+    """Make the directory at ``path`` vanish in one rename, then delete it; False when there is none.
 
-    Raises OSError (EBUSY at a mount point) after deleting what could be; the rest stays in ``folder`` for ``sweep``.
+    Raises InUse (a mount point inside), OSError, after deleting what could be; the rest waits in ``folder`` for ``sweep``.
     """
-    with Scratch(folder, "trash", directory=True) as trash:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)  # before it is in reach of a sweeper
+        trash = f"{folder}/trash-{os.urandom(8).hex()}"
         try:
-            os.rename(path, f"{trash.path}/tree")
+            os.rename(path, trash)
         except FileNotFoundError:
-            return False
+            return False  # somebody else was faster
+        tree.remove(trash)
+    finally:
+        os.close(fd)
     return True
 
 

@@ -14,6 +14,7 @@ import errno
 import os
 
 from firkin.errors import NotFound, ResourceExhausted
+from firkin.linux.filesystem import spread_subdirectories
 from firkin.oci.rootfs import OverlayRoot
 from firkin.storage import scratch, tree
 
@@ -37,6 +38,7 @@ class Snapshots:
         writes the whole upper file system back at unmount. Raises ResourceExhausted on a full disk.
         """
         home = self._paths.container(container_id)
+        spread_subdirectories(self._paths.containers)
         try:
             for folder, mode in ((home, 0o700), (f"{home}/upper", 0o755), (f"{home}/work", 0o700)):
                 try:
