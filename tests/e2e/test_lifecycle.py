@@ -139,7 +139,16 @@ def test_ps_refuses_an_unknown_filter(target: Target) -> None:
 
 @pytest.fixture
 def talker(target: Target, name: str) -> str:
-    target.run("run", "--name", name, "busybox", "sh", "-c", "echo 1; echo 2 >&2; echo 3", check=True)
+    target.run(
+        "run",
+        "--name",
+        name,
+        "busybox",
+        "sh",
+        "-c",
+        "echo 1; sleep 0.2; echo 2 >&2; sleep 0.2; echo 3",
+        check=True,
+    )
     return name
 
 

@@ -34,7 +34,8 @@ BAD_FLAG = 125
 
 
 class Command(Record):
-    """One command. ``refused`` is the exit code when the engine says no; ``interspersed`` false stops at the first
+    """One command. ``refused`` is the exit code when the engine says no, ``stands_in`` gives the program's own 126 and
+    127 (run, exec); ``interspersed`` false stops at the first
     positional word (run, create, exec: the rest belongs to the container). ``readers`` names, by a flag's long name,
     the ``module:function`` that turns each of its texts into a value; ``hidden`` flags are understood and not shown.
     """
@@ -49,6 +50,7 @@ class Command(Record):
     readers: Mapping[str, str] = {}
     hidden: tuple[FlagRow, ...] = ()
     interspersed: bool = True
+    stands_in: bool = False
     refused: int = REFUSED
     long: str = ""
     dynamic: str = ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from firkin.cli.output import err
 from firkin.cli.session import PROGRAM
-from firkin.errors import CannotRun, FirkinError
+from firkin.errors import CannotRun, Conflict, FirkinError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,10 @@ def exit_code(error: BaseException, command: Command | None) -> int:
         return exit_code(error.exceptions[0], command)
     if isinstance(error, CannotRun):
         # create and start only report; run and exec stand for the program that could not run.
-        return error.exit_code if command is None or command.refused == INTERNAL else command.refused
+        return error.exit_code if command is None or command.stands_in else command.refused
+    if command is not None and command.stands_in and command.refused != INTERNAL:
+        # exec: which container is docker's own error (1); what is refused of the program is as in run.
+        return command.refused if isinstance(error, NotFound | Conflict) else INTERNAL
     if isinstance(error, FirkinError | OSError):
         return command.refused if command is not None else 1
     return INTERNAL

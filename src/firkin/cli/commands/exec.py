@@ -67,5 +67,6 @@ COMMAND = Command(
     readers={"env": "cli.create_options:env", "user": "specgen.parse_modes:parse_user"},
     arguments=(2, None),
     interspersed=False,
+    stands_in=True,
     dynamic="container",
 )

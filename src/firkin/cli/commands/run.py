@@ -86,5 +86,6 @@ COMMAND = Command(
     arguments=(1, None),
     interspersed=False,
     refused=INTERNAL,
+    stands_in=True,
     dynamic="image",
 )
