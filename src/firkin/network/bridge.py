@@ -5,7 +5,7 @@
     attach     kernel: veth, address, route, map elements              bridge and table are made when they are missing
     detach     elements, then rows                                     the veth goes with its namespace
     sweep      whatever belongs to no live container
-    retire     bridge and table, once no lease has been there for a while
+    retire     bridge and table, once no container has been attached for a while
 
 Rows come first and go last, so whatever is in the kernel can be traced to a row by its name at any moment. The locks
 are in lock.py.
@@ -19,7 +19,7 @@ from firkin.errors import Conflict, NotFound, SyscallError
 from firkin.linux import netns
 from firkin.network import firewall, ipam, ipv4, links, ports, tables
 from firkin.network.dialogue import Dialogue
-from firkin.network.lock import EXCLUSIVE, SHARED, Lock
+from firkin.network.lock import BUILD, EXCLUSIVE, SHARED, USERS, Lock
 from firkin.network.ports import PortBinding, PortSpec, PortTaken, bindings_of
 from firkin.network.sockets import Sockets
 from firkin.record import Record
@@ -65,6 +65,7 @@ class Bridge:
         self._config = config
         self._db = db
         self._sockets = Sockets()
+        self._attached: dict[str, Lock] = {}
 
     def allocate(
         self,
@@ -111,7 +112,8 @@ class Bridge:
     def new_netns(self, *, alone: bool = False) -> int:
         """Return the fd of a new network namespace with lo up; the caller closes it. Must be called single-threaded.
 
-        ``alone``: nothing will be attached to it, so no socket is kept in it (one pins the namespace). IPv6 is off on what comes into it later (this network has none), as Docker has it on eth0; lo keeps ::1.
+        ``alone``: nothing will be attached to it, so no socket is kept in it (one pins the namespace).
+        IPv6 is off on what comes into it later (this network has none), as Docker has it on eth0; lo keeps ::1.
         """
         opened: list[Dialogue] = []
 
@@ -139,30 +141,31 @@ class Bridge:
         Raises SyscallError, Conflict (a route of the host overlaps), Unavailable (forwarding cannot be switched on).
         """
         guest = self._sockets.take(netns_fd)
-        path = f"{self._config.paths.locks}/network"
+        users = Lock(self._config.paths.locks, USERS, SHARED)
         try:
-            with Lock(path, SHARED):
-                done = self._try_attach(endpoint, guest, netns_fd)
-            if not done:
-                with Lock(path, EXCLUSIVE):
+            users.take()  # from here on nobody takes the bridge away
+            if not self._try_attach(endpoint, guest, netns_fd):
+                with Lock(self._config.paths.locks, BUILD, EXCLUSIVE):
                     self._upkeep().build(endpoint.subnet, endpoint.mtu)
-                    if not self._try_attach(endpoint, guest, netns_fd):
-                        raise SyscallError(errno.ENODEV, "RTM_NEWLINK", endpoint.bridge)
+                if not self._try_attach(endpoint, guest, netns_fd):
+                    raise SyscallError(errno.ENODEV, "RTM_NEWLINK", endpoint.bridge)
+        except BaseException:
+            users.release()
+            raise
         finally:
             guest.close()
+        self._attached[endpoint.container_id] = users
 
     def detach(self, container_id: str) -> None:
         """Give back ports and address; nothing there is no error. The veth goes with the container's namespace."""
-        row = tables.lease(self._db, container_id)
-        if row is None:
-            return
-        bindings = bindings_of(tables.ports(self._db, container_id))
-        if bindings:
-            items = [firewall.element(b, row[2], container_id) for b in bindings]
-            firewall.withdraw(self._sockets.netfilter(), self._config.nft_table, items)
-            self._forget_flows(bindings, row[2], gone=True)
-        with self._db.write() as db:
-            tables.drop_lease(db, container_id)
+        try:
+            row = tables.lease(self._db, container_id)
+            if row is not None:
+                self._release(row)
+        finally:
+            users = self._attached.pop(container_id, None)
+            if users is not None:
+                users.release()
 
     def sweep(self, live: Collection[str]) -> list[str]:
         """Remove leases, elements and veths of this engine that no container in ``live`` owns; say which.
@@ -181,16 +184,20 @@ class Bridge:
         return gone
 
     def teardown(self) -> bool:
-        """Remove the bridge and the table unless somebody has a lease; say whether they are gone. Takes tens of ms."""
+        """Remove the bridge and the table unless a container is attached; say whether they are gone."""
         return self._upkeep().teardown()
 
     def retire(self, patience: float = 1.0) -> bool:
-        """Tear down once no container has come for ``patience`` seconds; returns at once where others see to it.
+        """Tear down once no container has come for ``patience`` seconds; returns at once where others see to it."""
+        return self._upkeep().retire(patience)
 
-        The last thing that a monitor does, after ``detach``, when nobody waits for it any more: containers that are run
-        one after the other then find their bridge, and the last leaves nothing.
+    def retire_later(self, patience: float = 1.0) -> int:
+        """``retire`` in a forked child that keeps nothing of this process open; return its pid, or 0 for none.
+
+        To be called after a ``detach``, single-threaded, last of all. Containers that are run one after the other then
+        find their bridge made, and the last one leaves nothing.
         """
-        return not tables.any_lease(self._db) and self._upkeep().retire(patience)
+        return self._upkeep().retire_later(patience)
 
     def close(self) -> None:
         """Close the sockets."""
@@ -223,6 +230,16 @@ class Bridge:
             error.add_note(f"while attaching container {endpoint.container_id[:12]} to {endpoint.bridge}")
             raise
         return True
+
+    def _release(self, row: tables.Lease) -> None:
+        container_id, address = row[0], row[2]
+        bindings = bindings_of(tables.ports(self._db, container_id))
+        if bindings:
+            items = [firewall.element(b, address, container_id) for b in bindings]
+            firewall.withdraw(self._sockets.netfilter(), self._config.nft_table, items)
+            self._forget_flows(bindings, address, gone=True)
+        with self._db.write() as db:
+            tables.drop_lease(db, container_id)
 
     def _forget_flows(self, bindings: tuple[PortBinding, ...], address: int, *, gone: bool) -> None:
         if any(binding.proto == ports.UDP for binding in bindings):

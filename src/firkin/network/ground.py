@@ -130,6 +130,16 @@ def ports_of(host: Dialogue, bridge: str) -> list[str]:
     return [link.name for link in found if link.master == index and link.name.startswith("fv")]
 
 
+def changes(host: Dialogue, bridge: str) -> int:
+    """Return how often the bridge has got its first port or lost its last; -1 where it is not there."""
+    try:
+        return rtnl.link(host.get(rtnl.get_link(bridge))).carrier_changes
+    except SyscallError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return -1
+
+
 def _addresses(host: Dialogue) -> list[rtnl.Address]:
     return [rtnl.address(message) for message in host.dump(rtnl.get_addresses())]
 

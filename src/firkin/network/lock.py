@@ -1,9 +1,10 @@
-"""flock(2) on files of the run root; the kernel frees them when the process dies.
+"""flock(2) on files of the run root; the kernel frees them when the process dies, whatever kills it.
 
-    locks/network        shared: a container is being attached; exclusive: bridge and table are made, mended or removed
+    locks/network-users  shared: by each monitor, from attach to detach; exclusive: bridge and table are removed
+    locks/network        exclusive: bridge and table are made or mended, orphans looked for
     locks/network-idle   exclusive: a process waits for the network to stay unused (Bridge.retire)
 
-``network`` may be taken while ``network-idle`` is held, never the other way round; neither inside of a transaction.
+Order: idle, users, network. None of them is waited for inside of a transaction.
 """
 
 from __future__ import annotations
@@ -12,21 +13,22 @@ import fcntl
 import os
 
 SHARED, EXCLUSIVE = fcntl.LOCK_SH, fcntl.LOCK_EX
+USERS, BUILD, IDLE = "network-users", "network", "network-idle"
 
 
 class Lock:
-    """``with Lock(path, SHARED):`` waits; ``take_now`` says False instead."""
+    """``with Lock(folder, BUILD, EXCLUSIVE):`` or ``take`` waits; ``take_now`` says False instead."""
 
-    def __init__(self, path: str, how: int) -> None:
-        self._path = path
+    def __init__(self, folder: str, name: str, how: int) -> None:
+        self._path = f"{folder}/{name}"
         self._how = how
         self._fd = -1
 
-    def __enter__(self) -> None:
+    def take(self) -> None:
         self._take(self._how)
 
     def take_now(self) -> bool:
-        """Take the lock if nobody is in the way; ``release`` it then."""
+        """Take the lock if nobody is in the way."""
         try:
             self._take(self._how | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -37,6 +39,9 @@ class Lock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def __enter__(self) -> None:
+        self.take()
 
     def __exit__(self, *_: object) -> None:
         self.release()

@@ -5,11 +5,15 @@ A row is there before, and until after, anything in the kernel; so whatever has 
 
 from __future__ import annotations
 
+import gc
+import os
 import time
 
+from firkin.linux.process import close_range, reset_signals
 from firkin.network import firewall, ground, ipv4, links, ruleset, tables
-from firkin.network.lock import EXCLUSIVE, Lock
+from firkin.network.lock import BUILD, EXCLUSIVE, IDLE, USERS, Lock
 from firkin.network.ports import bindings_of
+from firkin.network.sockets import Sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
 
     from firkin.config import Config
     from firkin.db.connection import Database
-    from firkin.network.sockets import Sockets
 
 
 class Upkeep:
@@ -31,7 +34,7 @@ class Upkeep:
     def build(self, subnet: ipv4.Subnet, mtu: int) -> None:
         """Make what is static: forwarding, the bridge, the table with the elements of all leases.
 
-        The caller holds the exclusive lock. Raises Conflict, Unavailable, SyscallError.
+        The caller holds the lock. Raises Conflict, Unavailable, SyscallError.
         """
         config, host = self._config, self._sockets.route()
         ground.refuse_overlap(subnet, ground.in_the_way(host, config.bridge))
@@ -43,39 +46,67 @@ class Upkeep:
 
     def sweep(self, live: Collection[str]) -> list[str]:
         """Remove elements without a row and veths without a container in ``live``; say which."""
-        with self._lock():
+        with self._lock(BUILD):
             return self._sweep_elements() + self._sweep_veths(live)
 
     def teardown(self) -> bool:
-        """Remove the bridge and the table unless somebody has a lease; say whether they are gone."""
-        with self._lock():
-            if tables.any_lease(self._db):
-                return False
-            firewall.demolish(self._sockets.netfilter(), self._config.nft_table)
-            links.remove(self._sockets.route(), self._config.bridge)
+        """Remove the bridge and the table unless somebody is attached; say whether they are gone."""
+        users = self._lock(USERS)
+        if not users.take_now():
+            return False
+        try:
+            with self._lock(BUILD):
+                firewall.demolish(self._sockets.netfilter(), self._config.nft_table)
+                links.remove(self._sockets.route(), self._config.bridge)
+        finally:
+            users.release()
         return True
 
     def retire(self, patience: float) -> bool:
-        """Take all down once nobody has had a lease for ``patience`` seconds; say whether it was this process."""
-        idle = Lock(f"{self._config.paths.locks}/network-idle", EXCLUSIVE)
-        while not tables.any_lease(self._db):
+        """Tear down once nobody has been attached for ``patience`` seconds; say whether it was this process.
+
+        One process waits at a time. Who has detached and finds another one waiting leaves it to that one, which looks
+        at the users once more after it has let go of the lock.
+        """
+        idle = self._lock(IDLE)
+        while self._unused():
             if not idle.take_now():
-                return False  # another one waits already; it looks again after it lets go
+                return False
             try:
-                if self._stays_idle(patience):
-                    return self.teardown()
+                while self._unused():
+                    if self._stays_idle(patience) and self.teardown():
+                        return True
             finally:
                 idle.release()
         return False
 
+    def retire_later(self, patience: float) -> int:
+        """Let a child of ours ``retire``; return its pid, or 0 where it is in use or another waits already."""
+        idle = self._lock(IDLE)
+        if not self._unused() or not idle.take_now():
+            return 0
+        idle.release()
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            _leave_everything()
+            # No database here: SQLite's bookkeeping of its files came by the fork and is no longer true.
+            Upkeep(self._config, self._db, Sockets()).retire(patience)
+        finally:
+            os._exit(0)
+
+    def _unused(self) -> bool:
+        users = self._lock(USERS)
+        free = users.take_now()
+        users.release()
+        return free
+
     def _stays_idle(self, patience: float) -> bool:
-        while True:
-            before = tables.network(self._db, tables.BRIDGE)
-            time.sleep(patience)
-            if tables.any_lease(self._db):
-                return False
-            if tables.network(self._db, tables.BRIDGE) == before:  # no address was given meanwhile
-                return True
+        """Wait, and say whether the bridge has seen nobody come or go."""
+        before = ground.changes(self._sockets.route(), self._config.bridge)
+        time.sleep(patience)
+        return ground.changes(self._sockets.route(), self._config.bridge) == before
 
     def _sweep_elements(self) -> list[str]:
         table, netfilter = self._config.nft_table, self._sockets.netfilter()
@@ -101,5 +132,16 @@ class Upkeep:
         rows = tables.all_ports(self._db)
         return [firewall.element(bindings_of([row[:5]])[0], row[5], row[3]) for row in rows]
 
-    def _lock(self) -> Lock:
-        return Lock(f"{self._config.paths.locks}/network", EXCLUSIVE)
+    def _lock(self, name: str) -> Lock:
+        return Lock(self._config.paths.locks, name, EXCLUSIVE)
+
+
+def _leave_everything() -> None:
+    """Keep nothing of the process we were forked from: no terminal, no pipe somebody reads to its end, no lock."""
+    gc.disable()  # what it collected would close numbers that are other files' by now
+    os.setsid()
+    reset_signals()
+    close_range(0)
+    os.chdir("/")
+    for _ in range(3):
+        os.open("/dev/null", os.O_RDWR)

@@ -50,6 +50,7 @@ IFLA_LINKINFO = 18
 IFLA_AF_SPEC = 26
 IFLA_NET_NS_FD = 28
 IFLA_EXT_MASK = 29
+IFLA_CARRIER_CHANGES = 35
 IFLA_INFO_KIND = 1
 IFLA_INFO_DATA = 2
 IFLA_INFO_SLAVE_KIND = 4
@@ -92,6 +93,7 @@ class Link(Record):
     mtu: int
     kind: str
     mac: bytes
+    carrier_changes: int
 
 
 class Address(Record):
@@ -257,6 +259,7 @@ def link(message: Message) -> Link:
         mtu=_number(found, IFLA_MTU),
         kind=text_of(info.get(IFLA_INFO_KIND, b"")),
         mac=found.get(IFLA_ADDRESS, b""),
+        carrier_changes=_number(found, IFLA_CARRIER_CHANGES),
     )
 
 

@@ -185,7 +185,7 @@ def test_the_last_to_leave_takes_all_down_and_one_process_waits_for_it(on_machin
     on_machine(body)
 
 
-def test_teardown_refuses_while_somebody_has_a_lease(on_machine):
+def test_teardown_refuses_while_somebody_is_attached(on_machine):
     def body(machine):
         endpoint, _ = machine.start()
         assert not machine.bridge.teardown()
@@ -379,5 +379,29 @@ def test_a_namespace_of_its_own_has_lo_and_is_not_pinned(on_machine):
         assert "UP" in lo["flags"]
         assert [a["local"] for a in lo["addr_info"]] == ["127.0.0.1", "::1"]
         assert machine.bridge._sockets._guests == {}
+
+    on_machine(body)
+
+
+def test_tearing_down_later_holds_nothing_of_its_parent(on_machine):
+    def body(machine):
+        endpoint, fd = machine.start()
+        os.close(fd)
+        assert machine.bridge.retire_later(0.2) == 0  # there is a lease
+        machine.bridge.detach(endpoint.container_id)
+        read, write = os.pipe()
+        pid = machine.bridge.retire_later(0.4)
+        assert pid > 0
+        os.close(write)
+        assert os.read(read, 1) == b""  # at once: the child has closed its end
+        deadline = time.monotonic() + 2
+        while machine.bridge.retire_later(0.2) != 0 and time.monotonic() < deadline:
+            time.sleep(0.02)  # until the child has the lock; a second one is not made then
+        assert os.waitpid(pid, 0)[1] == 0
+        deadline = time.monotonic() + 5
+        while (BRIDGE in _names() or ENGINE in _tables()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert BRIDGE not in _names()
+        assert ENGINE not in _tables()
 
     on_machine(body)
