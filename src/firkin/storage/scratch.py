@@ -76,7 +76,7 @@ class Scratch:
 def discard(path: str, folder: str) -> bool:
     """Make the directory at ``path`` vanish in one rename, then delete it; False when there is none.
 
-    Raises InUse (a mount point inside), OSError, after deleting what could be; the rest waits in ``folder`` for ``sweep``.
+    Raises InUse (a mount point inside), OSError, after deleting what could be; the rest waits for ``sweep``.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
