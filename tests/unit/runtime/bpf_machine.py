@@ -26,8 +26,13 @@ def run(program: bytes, audit: int, number: int, args=(), steps=None) -> int:
             at += k
         elif opcode == 0x54:
             accumulator &= k
-        elif opcode in (0x15, 0x25, 0x35):
-            holds = {0x15: accumulator == k, 0x25: accumulator > k, 0x35: accumulator >= k}[opcode]
+        elif opcode in (0x15, 0x25, 0x35, 0x45):
+            holds = {
+                0x15: accumulator == k,
+                0x25: accumulator > k,
+                0x35: accumulator >= k,
+                0x45: accumulator & k != 0,
+            }[opcode]
             at += jt if holds else jf
         else:
             raise AssertionError(f"opcode {opcode:#x}")

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import random
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from bpf_machine import LIB_ARCHES, by_libseccomp, libseccomp, run
 
 from firkin.errors import InvalidArgument, Unsupported
