@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import errno
 
-from firkin.errors import Conflict, NotFound, SyscallError
+from firkin.errors import Conflict, NotFound, ResourceExhausted, SyscallError
 from firkin.linux import netns
 from firkin.network import firewall, ipam, ipv4, links, ports, tables
 from firkin.network.dialogue import Dialogue
@@ -227,6 +227,11 @@ class Bridge:
                 return (
                     False  # an administrator removed the bridge or flushed the rules between two of our calls
                 )
+            if error.errno == errno.EXFULL:  # BR_MAX_PORTS
+                raise ResourceExhausted(
+                    f"bridge {endpoint.bridge} has 1023 containers, and the kernel lets it have no more",
+                    hint="stop some, or use another --root: it has a bridge of its own",
+                ) from error
             error.add_note(f"while attaching container {endpoint.container_id[:12]} to {endpoint.bridge}")
             raise
         return True

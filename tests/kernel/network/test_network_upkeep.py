@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -13,6 +14,7 @@ from network_traffic import TcpServer, tcp
 
 from firkin.errors import SyscallError, Unavailable
 from firkin.linux import netns
+from firkin.linux.netlink import NetlinkSocket
 from firkin.network import diagnosis, links, tables
 from firkin.network.bridge import PortSpec
 from firkin.network.dialogue import Dialogue
@@ -403,5 +405,47 @@ def test_tearing_down_later_holds_nothing_of_its_parent(on_machine):
             time.sleep(0.02)
         assert BRIDGE not in _names()
         assert ENGINE not in _tables()
+
+    on_machine(body)
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_killed_at_any_message_to_the_kernel_leaves_only_what_sweep_finds(on_machine, phase):
+    """The whole life of a container in a process that is killed before (after) its n-th message, for every n."""
+
+    def body(machine):
+        def work(last):
+            sent = 0
+            send = NetlinkSocket.send
+
+            def counting(self, *args):
+                nonlocal sent
+                sent += 1
+                if sent == last and phase == "before":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                send(self, *args)
+                if sent == last and phase == "after":
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            NetlinkSocket.send = counting
+            bridge = machine.engine()
+            endpoint = bridge.allocate("a" * 64, [PortSpec(container_port=80, host_port=8080)])
+            fd = bridge.new_netns()
+            bridge.attach(endpoint, fd)
+            os.close(fd)
+            bridge.detach("a" * 64)
+            assert bridge.retire(0)
+
+        for last in range(1, 100):
+            code = _forked(1, lambda _, last=last: work(last))[0]
+            machine.engine().sweep([])
+            assert BRIDGE not in _names(), last
+            assert not [name for name in _names() if name.startswith("fv")], last
+            assert ENGINE not in _tables(), last
+            assert tables.leases(machine.bridge._db) == [], last
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+        assert 15 < last < 40
 
     on_machine(body)
