@@ -74,15 +74,13 @@ def load(paths: Paths) -> Config:
 
     Raises PermissionDenied when the roots cannot be made, Internal when engine.json is damaged.
     """
-    import json
-
     text = atomic.read_text(paths.engine_json)
     if text is None:
         text = _found(paths)
     elif not os.path.isdir(paths.locks):
         _make_run_root(paths)
     try:
-        data = json.loads(text)
+        data = _parsed(text)
         engine_id, settings = data["id"], data.get("settings", {})
         if not (isinstance(engine_id, str) and len(engine_id) == 8 and isinstance(settings, dict)):
             raise ValueError("id or settings of the wrong form")
@@ -92,6 +90,17 @@ def load(paths: Paths) -> Config:
             hint="restore it from a backup; its id is in the names of the engine's cgroups",
         ) from error
     return Config(paths=paths, engine_id=engine_id, settings=settings)
+
+
+def _parsed(text: str) -> dict[str, object]:
+    """Return the object in engine.json; as ``_found`` wrote it, it is read without the 6 ms that json costs."""
+    head, tail = '{"id": "', '", "settings": {}}\n'
+    if len(text) == len(head) + 8 + len(tail) and text.startswith(head) and text.endswith(tail):
+        return {"id": text[len(head) : -len(tail)], "settings": {}}
+    import json
+
+    data: dict[str, object] = json.loads(text)
+    return data
 
 
 def _found(paths: Paths) -> str:
