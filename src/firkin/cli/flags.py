@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from firkin.errors import FirkinError, InvalidArgument
 
 TYPE_CHECKING = False
@@ -198,8 +200,8 @@ class _Parser:
 
 
 def _imported(place: str) -> Callable[[str], Any]:
-    import importlib
-
     module, _, function = place.partition(":")
-    found: Callable[[str], Any] = getattr(importlib.import_module(f"firkin.{module}"), function)
+    path = f"firkin.{module}"
+    __import__(path)
+    found: Callable[[str], Any] = getattr(sys.modules[path], function)
     return found

@@ -6,6 +6,8 @@ a command is the one that help shows; the others are aliases.
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firkin.cli.command import Command
@@ -94,10 +96,10 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
 
 def load(place: str) -> Command:
     """Import the command that an entry of the tables names."""
-    import importlib
-
     module, _, attribute = place.partition(":")
-    found: Command = getattr(importlib.import_module(f"firkin.cli.commands.{module}"), attribute or "COMMAND")
+    path = f"firkin.cli.commands.{module}"
+    __import__(path)  # importlib's own function would first import warnings
+    found: Command = getattr(sys.modules[path], attribute or "COMMAND")
     return found
 
 

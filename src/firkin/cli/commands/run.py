@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 
 def run(call: Call) -> int:
+    from firkin import log
     from firkin.cli.cidfile import CidFile
 
     options = create_options(call)
+    log.mark("cli: command line")
     with CidFile(options.cidfile) as cidfile:
         if options.detach:
             return _detached(call.session.engine, options, cidfile)
@@ -45,7 +47,7 @@ def _attached(engine: Any, options: CreateOptions, cidfile: Any) -> int:  # noqa
     with Conversation(
         streams=streams, tty=options.tty, keys=options.detach_keys, sig_proxy=options.sig_proxy
     ) as talk:
-        log.mark("cli: options")
+        log.mark("cli: signals and terminal")
         started = start(engine, options)
         _warn(started.warnings)
         identifier = started.container.id
