@@ -9,12 +9,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from firkin.images.store import ImageStore
+    from firkin.images.shelf import Shelf
 
 MISSING = "<missing>"
 
 
-def history(store: ImageStore, text: str) -> list[dict[str, Any]]:
+def history(store: Shelf, text: str) -> list[dict[str, Any]]:
     """Return Id, Created (seconds since the epoch), CreatedBy, Tags, Size, Comment of each step.
 
     Only the newest step has the image's id; the others' images are not here, as after a pull. A layer without a step

@@ -6,6 +6,14 @@ from firkin.errors import Conflict, NotFound
 from firkin.oci.image import ImageConfig  # noqa: TC001 - a field's type, read by callers
 from firkin.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    User = tuple[str, bool]  # name or short id of a container, and whether it runs
+    UsedBy = Mapping[str, Sequence[User]]  # image id -> the containers that were made of it
+    Removed = list[tuple[str, str]]  # ("untagged" | "deleted", what)
+
 IMAGE, HOST = "image", "host"
 
 

@@ -12,12 +12,14 @@ import stat
 import time
 
 from firkin.errors import FirkinError, InvalidArgument, NotFound, Unsupported
-from firkin.images.archive import BrokenArchive, Descriptor
+from firkin.images.archive import BrokenArchive
 from firkin.images.bring import Stored, layer_type
 from firkin.images.candidate import Candidate, LayerSource
 from firkin.images.changes import apply_changes
+from firkin.images.collect import collect
 from firkin.images.content_lock import Bringing
 from firkin.images.load import commit
+from firkin.images.open_archive import Descriptor
 from firkin.images.tables import LayerRow
 from firkin.images.tag import target_name
 from firkin.oci.digest import sha256
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from firkin.images.image import Image
-    from firkin.images.store import ImageStore
+    from firkin.images.shelf import Shelf
     from firkin.oci.platform import Platform
     from firkin.storage.content import Readable
 
@@ -38,7 +40,7 @@ _KEPT = frozenset({"none", "gzip", "zstd"})
 
 
 def import_image(
-    store: ImageStore,
+    store: Shelf,
     source: str | int | Readable,
     changes: tuple[str, ...],
     message: str,
@@ -76,12 +78,12 @@ def import_image(
             )
             commit(store, [candidate], {stored.row.diff_id: stored}, blobs)
     finally:
-        store.collect(blobs, layers)
+        collect(store, blobs, layers)
     return store.resolve(candidate.id)
 
 
 def _bring(
-    store: ImageStore, source: str | int | Readable, title: str, blobs: set[str], layers: set[str]
+    store: Shelf, source: str | int | Readable, title: str, blobs: set[str], layers: set[str]
 ) -> Stored:
     """Store the blob, then unpack it (its diff id is not known before its end)."""
     from firkin.storage.decompress import detect, peek
@@ -127,7 +129,7 @@ def _opened(source: str | int | Readable) -> tuple[int, Readable | None]:
     return fd, Descriptor(fd)
 
 
-def _bring_directory(store: ImageStore, path: str, blobs: set[str], layers: set[str]) -> Stored:
+def _bring_directory(store: Shelf, path: str, blobs: set[str], layers: set[str]) -> Stored:
     from firkin.images.directory import DirectoryTar
 
     with DirectoryTar(path, leave_out=(store.paths.root, store.paths.run_root)) as stream:
@@ -136,7 +138,7 @@ def _bring_directory(store: ImageStore, path: str, blobs: set[str], layers: set[
     return _unpacked(store, digest, size, "none", layers)
 
 
-def _unpacked(store: ImageStore, digest: str, size: int, kind: str, layers: set[str]) -> Stored:
+def _unpacked(store: Shelf, digest: str, size: int, kind: str, layers: set[str]) -> Stored:
     layer = store.layers.unpack(store.blobs.path(digest), None)  # so that an end that is missing is found
     layers.add(layer.diff_id)
     row = LayerRow(

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from firkin.images.image import Image
-    from firkin.images.store import ImageStore
+    from firkin.images.shelf import Shelf
     from firkin.oci.image import ImageConfig
 
 
-def inspect(store: ImageStore, text: str) -> dict[str, Any]:
+def inspect(store: Shelf, text: str) -> dict[str, Any]:
     """Return docker's fields; those docker drops when empty (Variant, OsVersion, Comment stays) are dropped too."""
     found = find(store.table, text)
     image = store.image(found)
@@ -101,7 +101,7 @@ def _graph_driver(image: Image) -> dict[str, Any]:
     return {"Name": "overlay2", "Data": data}
 
 
-def _descriptor(store: ImageStore, digest: str) -> dict[str, Any]:
+def _descriptor(store: Shelf, digest: str) -> dict[str, Any]:
     from firkin.oci.manifest import OCI_MANIFEST, parse_manifest
 
     data = store.blobs.read(digest)

@@ -8,10 +8,10 @@ from firkin.oci.image import ImageConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firkin.images.store import ImageStore
+    from firkin.images.shelf import Shelf
 
 
-def images(store: ImageStore) -> list[Image]:
+def images(store: Shelf) -> list[Image]:
     """Return the stored images, newest first, then the host. ``lowers`` are empty: a listing mounts nothing."""
     found = [
         Image(
@@ -29,7 +29,7 @@ def images(store: ImageStore) -> list[Image]:
     return [*found, store.image(HOST_ID)]
 
 
-def listing(store: ImageStore) -> list[Listed]:
+def listing(store: Shelf) -> list[Listed]:
     """Return the same with sizes: ``shared`` is what other images hold too, ``unique`` what goes with this one."""
     users: dict[str, set[str]] = {}
     layers: dict[str, dict[str, int]] = {}

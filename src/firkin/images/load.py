@@ -10,10 +10,12 @@ from __future__ import annotations
 import time
 
 from firkin.images import docker_archive, oci_layout
-from firkin.images.archive import BrokenArchive, open_archive
+from firkin.images.archive import BrokenArchive
 from firkin.images.bring import Bring
+from firkin.images.collect import collect
 from firkin.images.content_lock import Bringing
 from firkin.images.image import Loaded
+from firkin.images.open_archive import open_archive
 from firkin.images.resolve import display
 from firkin.images.tables import BlobRow, ImageRow
 from firkin.oci.digest import sha256
@@ -26,12 +28,12 @@ if TYPE_CHECKING:
     from firkin.images.archive import Archive
     from firkin.images.bring import Stored
     from firkin.images.candidate import Candidate
-    from firkin.images.store import ImageStore
+    from firkin.images.shelf import Shelf
     from firkin.oci.platform import Platform
     from firkin.storage.content import Readable
 
 
-def load(store: ImageStore, source: str | int | Readable, platform: Platform | None = None) -> list[Loaded]:
+def load(store: Shelf, source: str | int | Readable, platform: Platform | None = None) -> list[Loaded]:
     """Load every image of ``source`` (a path, a descriptor, a binary stream).
 
     Raises NotFound, BrokenArchive, InvalidArgument, ResourceExhausted, Unsupported; then nothing has changed.
@@ -51,7 +53,7 @@ def load(store: ImageStore, source: str | int | Readable, platform: Platform | N
                 archive.close()
     finally:
         # Of a load that failed everything goes; of one that succeeded, what it spooled and did not use.
-        store.collect(blobs, layers)
+        collect(store, blobs, layers)
 
 
 def read_layout(archive: Archive, platform: Platform | None) -> list[Candidate]:
@@ -85,7 +87,7 @@ def _check_platform(archive: Archive, one: Candidate, platform: Platform | None)
 
 
 def commit(
-    store: ImageStore, candidates: Sequence[Candidate], stored: dict[str, Stored], touched: set[str]
+    store: Shelf, candidates: Sequence[Candidate], stored: dict[str, Stored], touched: set[str]
 ) -> list[Loaded]:
     """Store the documents, then add all rows in one transaction."""
     now = time.time_ns()

@@ -7,45 +7,19 @@ lies on the disk with what rows name. Only who is alone (content_lock.Deleting) 
 from __future__ import annotations
 
 from firkin.images import content_lock
+from firkin.images.collect import collect, unreferenced
 from firkin.images.remove import RemovalPlan, apply, report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from firkin.images.remove import Removed
-    from firkin.images.store import ImageStore, UsedBy
-
-
-def collect(store: ImageStore, blobs: set[str], layers: set[str]) -> tuple[list[str], int]:
-    """Delete those that no row names; return their names and the bytes they held. Nothing while a load runs."""
-    gone: list[str] = []
-    freed = 0
-    with content_lock.Deleting(store.paths) as alone:
-        if not alone:
-            return gone, freed
-        for diff_id in sorted(layers - store.table.held_layers()):
-            size = store.layers.get(diff_id).size if store.layers.has(diff_id) else 0
-            if store.layers.remove(diff_id):
-                gone.append(diff_id)
-                freed += size
-        for digest in sorted(blobs - store.table.held_blobs()):
-            size = store.blobs.size(digest) if store.blobs.has(digest) else 0
-            if store.blobs.remove(digest):
-                gone.append(digest)
-                freed += size
-    return gone, freed
-
-
-def unreferenced(store: ImageStore) -> tuple[set[str], set[str]]:
-    """Return (blobs, layers) on the disk that no row names now."""
-    blobs = set(store.blobs.list()) - store.table.held_blobs()
-    layers = {layer.diff_id for layer in store.layers.list()} - store.table.held_layers()
-    return blobs, layers
+    from firkin.images.image import Removed, UsedBy
+    from firkin.images.shelf import Shelf
 
 
 def prune(
-    store: ImageStore, used_by: UsedBy | Callable[[], UsedBy] | None, *, everything: bool, dry_run: bool
+    store: Shelf, used_by: UsedBy | Callable[[], UsedBy] | None, *, everything: bool, dry_run: bool
 ) -> tuple[Removed, int]:
     """Remove nameless images (``everything``: all) that no container uses, then content without rows."""
     done: Removed = []
@@ -66,7 +40,7 @@ def prune(
     return done, freed
 
 
-def recover(store: ImageStore, used_by: UsedBy | None) -> list[str]:
+def recover(store: Shelf, used_by: UsedBy | None) -> list[str]:
     """See ImageStore.recover. ``used_by`` None: who uses what is not known, removed images stay."""
     changed = content_lock.killed(store.paths)
     if used_by is not None and (waiting := store.table.removed()):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from firkin.errors import Conflict, InUse, InvalidArgument
 from firkin.ids import is_hex, short
+from firkin.images.collect import collect
 from firkin.images.resolve import HOST_ID, HOST_NAMES, display, find
 from firkin.oci import reference
 from firkin.oci.digest import PREFIX, chain_ids
@@ -28,12 +29,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from firkin.images.store import ImageStore, UsedBy
+    from firkin.images.image import Removed, UsedBy, User
+    from firkin.images.shelf import Shelf
     from firkin.images.tables import ImageRow
-
-    # (name or short id of a container, is it running)
-    User = tuple[str, bool]
-    Removed = list[tuple[str, str]]
 
 
 class RemovalPlan(Record):
@@ -45,7 +43,7 @@ class RemovalPlan(Record):
 
 
 def remove(
-    store: ImageStore,
+    store: Shelf,
     text: str,
     *,
     force: bool,
@@ -64,7 +62,7 @@ def remove(
         done = report(store, found, plan)
         if not dry_run:
             apply(store, found, plan, blobs, layers)
-    store.collect(blobs, layers)
+    collect(store, blobs, layers)
     return done
 
 
@@ -111,7 +109,7 @@ def plan_removal(
     return RemovalPlan(untag=row.names, delete=not users, forget=bool(users))
 
 
-def report(store: ImageStore, row: ImageRow, plan: RemovalPlan) -> Removed:
+def report(store: Shelf, row: ImageRow, plan: RemovalPlan) -> Removed:
     """Return what docker prints: the names, the image, the chain ids of the layers that go with it (top first)."""
     out = [("untagged", display(name)) for name in plan.untag]
     gone = {name.rpartition(":")[0] for name in plan.untag} - {
@@ -129,7 +127,7 @@ def report(store: ImageStore, row: ImageRow, plan: RemovalPlan) -> Removed:
     return out
 
 
-def apply(store: ImageStore, row: ImageRow, plan: RemovalPlan, blobs: set[str], layers: set[str]) -> None:
+def apply(store: Shelf, row: ImageRow, plan: RemovalPlan, blobs: set[str], layers: set[str]) -> None:
     """Change the rows; add to ``blobs`` and ``layers`` what may be deleted after the commit."""
     table = store.table
     for name in plan.untag:
@@ -160,7 +158,7 @@ def _in_use(row: ImageRow, text: str, users: Sequence[User]) -> InUse:
     )
 
 
-def _remove_host_name(store: ImageStore, text: str, *, dry_run: bool) -> Removed:
+def _remove_host_name(store: Shelf, text: str, *, dry_run: bool) -> Removed:
     if text in HOST_NAMES or is_hex(text.removeprefix(PREFIX)):
         raise Conflict(
             "the image host is built in and cannot be removed", hint="nothing of it is on the disk"

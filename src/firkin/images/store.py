@@ -5,81 +5,25 @@
 
 from __future__ import annotations
 
-from firkin.errors import NotFound
-from firkin.images.image import Image
-from firkin.images.resolve import HOST_ID, display, find
-from firkin.images.tables import ImageTable
-from firkin.oci.image import ImageConfig
+from firkin.images.resolve import find
+from firkin.images.shelf import Shelf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
-    from firkin.config import Config
-    from firkin.db.connection import Database
-    from firkin.images.image import Listed, Loaded
-    from firkin.images.remove import Removed, User
-    from firkin.images.tables import ImageRow
+    from firkin.images.image import Image, Listed, Loaded, Removed, UsedBy
     from firkin.oci.platform import Platform
-    from firkin.storage.content import BlobStore, Readable
-    from firkin.storage.layers import LayerStore
-
-    # image id -> the containers that were made of it
-    UsedBy = Mapping[str, Sequence[User]]
+    from firkin.storage.content import Readable
 
 
-class ImageStore:
-    """Names, configurations and layers of images. Errors: NoSuchImage, AmbiguousImage, BrokenArchive, kinds."""
+class ImageStore(Shelf):
+    """Names, configurations and layers of images. Errors: NoSuchImage, AmbiguousImage, BrokenArchive, kinds.
 
-    def __init__(self, config: Config, db: Database, blobs: BlobStore, layers: LayerStore) -> None:
-        self.paths = config.paths
-        self.db = db
-        self.blobs = blobs
-        self.layers = layers
-        self.table = ImageTable(db)
-
-    def resolve(self, reference: str) -> Image:
-        """Return the image that a name, ``name@digest``, id or unique beginning of an id leads to.
-
-        ``host`` is built in. Raises NoSuchImage (with the nearest known name), AmbiguousImage, InvalidArgument.
-        """
-        return self.image(find(self.table, reference))
-
-    def image(self, found: ImageRow | str) -> Image:
-        """Return the record of a row (or of HOST_ID)."""
-        if isinstance(found, str):
-            from firkin.images.host import host_image
-
-            return host_image(self.table.names_of(HOST_ID))
-        config = ImageConfig.trusted(found.config)
-        try:
-            lowers = tuple(map(self.layers.path, config.diff_ids[found.base :][::-1]))
-        except NotFound:
-            lowers = self._restored(found)
-        return Image(
-            id=found.id,
-            references=tuple(map(display, found.names)),
-            digests=tuple(map(display, found.digests)),
-            config=config,
-            lowers=lowers,
-            size=found.size,
-            created_ns=found.created_ns,
-            loaded_ns=found.loaded_ns,
-        )
-
-    def _restored(self, row: ImageRow) -> tuple[str, ...]:
-        """Unpack again what a power cut took."""
-        from firkin.images.bring import restore
-        from firkin.images.content_lock import Bringing
-
-        rows = self.table.layers(row.id)
-        with Bringing(self.paths):
-            for layer in rows:
-                if not self.layers.has(layer.diff_id):
-                    restore(self.blobs, self.layers, layer)
-        return tuple(self.layers.path(layer.diff_id) for layer in rows[row.base :][::-1])
+    ``ImageStore(config, db, blobs, layers)``; ``resolve(reference) -> Image`` is inherited.
+    """
 
     def list(self) -> builtins.list[Image]:
         """Return the stored images, newest first; the built-in host is the last."""
@@ -169,12 +113,13 @@ class ImageStore:
 
         return history(self, reference)
 
-    def collect(self, blobs: set[str], layers: set[str]) -> None:
-        """Delete those of the given content that no row names, unless somebody is bringing content in."""
-        from firkin.images.prune import collect
+    def hold(self, identifier: str) -> None:
+        """Raise NoSuchImage unless the image is (still) there.
 
-        if blobs or layers:
-            collect(self, blobs, layers)
+        For whoever inserts a container: called in the same transaction as the insert, it closes the gap between
+        ``resolve`` and a removal by another command (which asks who uses the image in its own transaction).
+        """
+        find(self.table, identifier)
 
     def recover(self, used_by: UsedBy | None = None) -> builtins.list[str]:
         """Finish what killed commands left: content without rows, images that the last container let go.

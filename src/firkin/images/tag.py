@@ -10,10 +10,10 @@ from firkin.oci import reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firkin.images.store import ImageStore
+    from firkin.images.shelf import Shelf
 
 
-def tag(store: ImageStore, source: str, target: str) -> str:
+def tag(store: Shelf, source: str, target: str) -> str:
     """Point ``target`` at the image; whatever had the name loses it. Raises NoSuchImage, InvalidArgument, Conflict."""
     name = target_name(target)
     with store.db.write():
