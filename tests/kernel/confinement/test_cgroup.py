@@ -455,6 +455,47 @@ def test_block_throttles_are_written(make):
         assert read(cgroup, "", "io.max") == f"{major}:{minor} rbps={1 << 20} wbps=max riops=max wiops=100"
 
 
+def test_block_weight_is_written_or_refused_by_name(make):
+    files = [
+        Path(d, name)
+        for d in make("bare").directories().values()
+        for name in WEIGHTS
+        if Path(d, name).exists()
+    ]
+    if files:
+        cgroup = make(blockIO={"weight": 200})
+        shown = [Path(d, name) for d in cgroup.directories().values() for name in WEIGHTS]
+        assert "200" in [path.read_text().split()[-1] for path in shown if path.exists()]
+    else:
+        with pytest.raises(Unsupported) as caught:
+            make(blockIO={"weight": 200})
+        assert caught.value.fields["field"] == "blockIO.weight"
+
+
+WEIGHTS = ("blkio.bfq.weight", "blkio.weight", "io.bfq.weight", "io.weight")
+
+
+HUGE = Path("/sys/kernel/mm/hugepages/hugepages-2048kB").exists()
+
+
+@pytest.mark.skipif(not HUGE, reason="this kernel has no 2 MB huge pages")
+def test_huge_pages_are_limited_wherever_their_controller_is(make):
+    """Here the machine is hybrid and hugetlb is on the cgroup2 side."""
+    cgroup = make(hugepageLimits=[{"pageSize": "2MB", "limit": 2 * MIB}], pids={"limit": 9})
+    mounts = {*layout().v1.values(), layout().unified}
+    files = [
+        f for m in mounts if m for f in Path(m, cgroup.path).glob("hugetlb.2MB.[lm]*") if "rsvd" not in f.name
+    ]
+    assert [f.read_text() for f in files if f.name.endswith(("max", "limit_in_bytes"))] == [f"{2 * MIB}\n"]
+    pid = run_in(cgroup, "import time; time.sleep(60)", wait=False)
+    until(lambda: str(pid) in Path(files[0].parent, "cgroup.procs").read_text())
+    cgroup.update({"hugepageLimits": [{"pageSize": "2MB", "limit": 4 * MIB}]})
+    cgroup.kill()
+    os.waitpid(pid, 0)
+    cgroup.remove()
+    assert not files[0].parent.exists()
+
+
 @on("v1")
 def test_the_oom_killer_can_be_switched_off(make):
     cgroup = make(memory={"limit": 32 * MIB, "disableOOMKiller": True})

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from firkin.runtime.cgroup.driver import Driver
 
 
+_DYING = 0.003  # seconds: who is on the way out needs no kill
+
+
 class Cgroup:
     """Methods raise FirkinError kinds and SyscallError; none leaves a half-made cgroup."""
 
@@ -114,7 +117,7 @@ class Cgroup:
         Idempotent. Processes still in it are killed, and waited for ``timeout`` seconds: then InUse, with ``pids``.
         """
         driver = self._driver
-        if driver.remove(0):
+        if driver.remove(time.monotonic() + _DYING):
             return
         driver.kill()
         if not driver.remove(time.monotonic() + timeout):
@@ -130,7 +133,7 @@ def _driver(path: str) -> Driver:
     where = layout()
     if where.v1:
         return Hierarchies(check_path(path), where)
-    from firkin.runtime.cgroup.v2 import Unified  # brings bpf and ctypes: 2 ms that v1 machines need not pay
+    from firkin.runtime.cgroup.v2 import Unified  # half a millisecond that v1 machines need not pay
 
     return Unified(check_path(path), where.unified or "")
 

@@ -128,3 +128,13 @@ def refused(error: OSError, setting: Setting, where: str) -> Exception:
     refusal = SyscallError(error.errno or 0, "write", f"{where}/{setting.file}")
     refusal.add_note(f"while setting {what} to {setting.value}")
     return refusal
+
+
+def check_usage(limit: int | None, usage: int) -> None:
+    """Refuse a limit below what is used now (linux.resources.memory.checkBeforeUpdate)."""
+    if limit and 0 < limit < usage:
+        raise Conflict(
+            f"linux.resources.memory.limit = {limit} is below the {usage} bytes that are used now",
+            hint="free memory in the container first",
+            field="memory.limit",
+        )

@@ -2,18 +2,18 @@
 
     /sys/fs/cgroup/{blkio,cpu,cpuacct,cpuset,devices,freezer,memory,pids,...}/firkin/ENGINE/CONTAINER
 
-All controllers get one, limits or not: they account, freeze and list. On a hybrid machine a limit whose controller is
-on the cgroup2 side (hugetlb, say) is refused as missing.
+All controllers get one, limits or not: they account, freeze and list. A hybrid machine's cgroup2 side gets one only
+when a limit needs a controller that is there (hugetlb, as a rule).
 """
 
 from __future__ import annotations
 
 import os
 
-from firkin.errors import Conflict, SyscallError
+from firkin.errors import SyscallError, Unsupported
 from firkin.runtime.cgroup import devices, freeze, oom, tree
 from firkin.runtime.cgroup.driver import Driver
-from firkin.runtime.cgroup.settings import Setting, integer, missing, refused, section, write_all
+from firkin.runtime.cgroup.settings import Setting, check_usage, integer, missing, refused, section, write_all
 from firkin.runtime.cgroup.v1_plan import plan
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from firkin.runtime.cgroup.layout import Layout
+    from firkin.runtime.cgroup.v2 import Unified
 
 _CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 
@@ -33,6 +34,7 @@ class Hierarchies(Driver):
         super().__init__(path)
         self._mounts = layout.v1
         self._places = list(dict.fromkeys(layout.v1.values()))  # co-mounted controllers once
+        self._unified = layout.unified
 
     def _directory(self, controller: str) -> str | None:
         mount = self._mounts.get(controller)
@@ -42,30 +44,55 @@ class Hierarchies(Driver):
         return {name: f"{mount}/{self.path}" for name, mount in self._mounts.items()}
 
     def create(self, resources: Mapping[str, Any]) -> None:
+        resources, elsewhere = self._split(resources)
         writes = plan(resources)
         verdict = devices.verdict(resources)
+        made: list[str] = []
         try:
             for mount in self._places:
                 if mount == self._mounts.get("cpuset"):
                     self._make_cpuset(mount)
                 else:
                     tree.make(mount, self.path)
+                made.append(mount)
             write_all(writes, self._directory)
             if verdict is not None:
                 self._write_devices(devices.transition(devices.EVERYTHING, verdict))
-        except Conflict:
-            raise  # somebody else's
+            if elsewhere is not None:
+                elsewhere[0].create(elsewhere[1])
         except BaseException:
-            self.remove(0)
+            self._remove_from(made, 0)
             raise
+
+    def _split(
+        self, resources: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], tuple[Unified, dict[str, Any]] | None]:
+        """Take out what a hybrid's cgroup2 side must do."""
+        if self._unified is None or "hugetlb" in self._mounts or not resources.get("hugepageLimits"):
+            return resources, None
+        if "hugetlb" not in tree.read(f"{self._unified}/cgroup.controllers").split():
+            return resources, None
+        ours = {name: value for name, value in resources.items() if name != "hugepageLimits"}
+        from firkin.runtime.cgroup.v2 import Unified
+
+        return ours, (Unified(self.path, self._unified), {"hugepageLimits": resources["hugepageLimits"]})
+
+    def _beside(self) -> Unified | None:
+        """The container's cgroup on the cgroup2 side, when ``_split`` has made one."""
+        if self._unified is not None and os.path.isdir(f"{self._unified}/{self.path}"):
+            from firkin.runtime.cgroup.v2 import Unified
+
+            return Unified(self.path, self._unified)
+        return None
 
     def _make_cpuset(self, mount: str) -> None:
         """Make the cpuset's directory: processes can enter it only when it has CPUs and memory nodes.
 
         cgroup.clone_children on our parents makes the kernel copy them into each new child.
         """
-        tree.make(mount, self.path, _dress_cpuset)
         leaf = f"{mount}/{self.path}"
+        if tree.make(mount, self.path, _dress_cpuset):
+            return
         if not tree.read(f"{leaf}/cpuset.cpus").strip():
             # A parent that another process has just made and not yet dressed, or an old one of somebody else's.
             directory = mount
@@ -85,6 +112,15 @@ class Hierarchies(Driver):
                 raise refused(error, setting, where) from error
 
     def update(self, resources: Mapping[str, Any]) -> None:
+        resources, elsewhere = self._split(resources)
+        if elsewhere is not None:
+            if self._beside() is None:
+                raise Unsupported(
+                    "cannot limit huge pages of a container that was made without such a limit",
+                    hint="make the container anew with the limit",
+                    field="hugepageLimits",
+                )
+            elsewhere[0].update(elsewhere[1])
         memory = section(resources, "memory")
         now = 0
         if memory and (where := self._directory("memory")):
@@ -112,6 +148,8 @@ class Hierarchies(Driver):
                 refusal = SyscallError(error.errno or 0, "write", path)
                 refusal.add_note(f"while moving process {pid or os.getpid()} into cgroup {self.path}")
                 raise refusal from error
+        if (other := self._beside()) is not None:
+            other.enter(pid, beside)
 
     def open_fd(self) -> int | None:
         return None
@@ -156,8 +194,13 @@ class Hierarchies(Driver):
         return oom.v1_report(mount, self.path) if mount else dict(oom.NOTHING)
 
     def remove(self, deadline: float) -> bool:
+        gone = self._remove_from(self._places, deadline)
+        other = self._beside()
+        return (other is None or other.remove(deadline)) and gone
+
+    def _remove_from(self, mounts: list[str], deadline: float) -> bool:
         gone = True
-        for mount in self._places:
+        for mount in mounts:
             if tree.remove(f"{mount}/{self.path}", deadline):
                 tree.prune(mount, self.path)
             else:
@@ -166,18 +209,10 @@ class Hierarchies(Driver):
 
 
 def _dress_cpuset(directory: str) -> None:
+    if tree.read(f"{directory}/cpuset.mems").strip():
+        return  # it inherited them from a parent with clone_children, and clone_children as well
     above = os.path.dirname(directory)
     for file in _CPUSET_FILES:
         if not tree.read(f"{directory}/{file}").strip():
             tree.write(f"{directory}/{file}", tree.read(f"{above}/{file}").strip())
     tree.write(f"{directory}/cgroup.clone_children", "1")
-
-
-def check_usage(limit: int | None, usage: int) -> None:
-    """Refuse a limit below what is used now (linux.resources.memory.checkBeforeUpdate)."""
-    if limit and 0 < limit < usage:
-        raise Conflict(
-            f"linux.resources.memory.limit = {limit} is below the {usage} bytes that are used now",
-            hint="free memory in the container first",
-            field="memory.limit",
-        )

@@ -11,12 +11,10 @@ from __future__ import annotations
 import errno
 import os
 
-from firkin.errors import Conflict, NotFound, SyscallError, Unsupported
-from firkin.linux import bpf
-from firkin.runtime.cgroup import devices, devices_bpf, freeze, oom, tree
+from firkin.errors import NotFound, SyscallError, Unsupported
+from firkin.runtime.cgroup import devices, freeze, oom, tree
 from firkin.runtime.cgroup.driver import Driver
-from firkin.runtime.cgroup.settings import Setting, integer, missing, section, write_all
-from firkin.runtime.cgroup.v1 import check_usage
+from firkin.runtime.cgroup.settings import Setting, check_usage, integer, missing, section, write_all
 from firkin.runtime.cgroup.v2_plan import plan
 
 TYPE_CHECKING = False
@@ -39,14 +37,13 @@ class Unified(Driver):
     def create(self, resources: Mapping[str, Any]) -> None:
         writes = plan(resources)
         verdict = devices.verdict(resources)
+        new_parents = tree.make(self._mount, self.path)
         try:
-            if tree.make(self._mount, self.path):
+            if new_parents:
                 self._enable_controllers()
             self._write(writes)
             if verdict is not None and verdict != devices.EVERYTHING:
                 self._attach(verdict)
-        except Conflict:
-            raise
         except BaseException:
             self.remove(0)
             raise
@@ -77,6 +74,9 @@ class Unified(Driver):
 
     def _attach(self, verdict: devices.Verdict) -> None:
         """Put the new program beside the old ones, then take the old ones away: never a moment without."""
+        from firkin.linux import bpf  # ctypes: 1 ms that a container without device rules need not pay
+        from firkin.runtime.cgroup import devices_bpf
+
         cgroup = os.open(self._leaf, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             old = bpf.attached(cgroup)
