@@ -107,11 +107,11 @@ def _mount_filesystem(job: Job, step: Mount) -> None:
         mode = stat.S_IMODE(os.fstat(place).st_mode)
         step = step.replace(options=step.options.replace(data=(*data, f"mode={mode:o}")))
     if step.options.only_old() or not all(map(m.fits_fsconfig, step.options.data)):
-        _mount_the_old_way(step, place)
+        _mount_the_old_way(job, step, place)
         return
     tree = make_filesystem(job, step)
     if tree < 0:
-        _mount_the_old_way(step, place)
+        _mount_the_old_way(job, step, place)
         return
     _finish(step, tree, place)
 
@@ -174,12 +174,14 @@ def _finish(step: Mount, tree: int, place: int) -> None:
     os.close(place)
 
 
-def _mount_the_old_way(step: Mount, place: int) -> None:
+def _mount_the_old_way(job: Job, step: Mount, place: int) -> None:
     """mount(2), for what fsconfig(2) cannot say; the place is still the descriptor, by its name in /proc."""
     options = step.options
     data = ",".join(options.data) or None
     m.mount(step.source or None, proc_fd(place), step.fstype, options.flags(), data)
-    for propagation in options.propagation:
-        # The name leads below the new mount: look for the top one.
-        m.mount(None, f"{proc_fd(place)}/.", None, propagation)
     os.close(place)
+    if options.propagation:
+        top = open_in_root(job.root, step.destination)  # the descriptor was of what lies below
+        for propagation in options.propagation:
+            m.mount(None, proc_fd(top), None, propagation)
+        os.close(top)

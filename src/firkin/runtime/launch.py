@@ -260,7 +260,8 @@ def _clone(job: Job, into: int | None, *, parent: bool = False) -> tuple[int, in
             init.run(job)
     finally:
         if outer is not None:
-            ns.setns(own, ns.CLONE_NEWPID)
+            if not parent:  # the middle process ends, and may not go back from a user namespace it joined
+                ns.setns(own, ns.CLONE_NEWPID)
             os.close(own)
     return pid, pidfd
 

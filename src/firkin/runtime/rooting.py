@@ -87,7 +87,10 @@ def _mount_overlay_the_old_way(root: OverlayRoot, target: str, first: SyscallErr
 
 def stand(job: Job) -> None:
     """Make the child's working directory the future root: ``job.root``, a private mount of its own."""
-    m.mount(None, "/", None, job.plan.root_propagation or (m.MS_SLAVE | m.MS_REC))
+    wanted = job.plan.root_propagation
+    if not wanted or wanted & m.MS_UNBINDABLE:  # which could not be copied; it becomes that after the pivot
+        wanted = m.MS_SLAVE | m.MS_REC
+    m.mount(None, "/", None, wanted)
     place = os.open(".", _DIRECTORY)
     if job.plan.root_propagation & m.MS_SHARED:
         try:
