@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 18
 _LARGEST = 1 << 62
+_LATEST = (1 << 60) * 1_000_000_000  # well inside time_t; the file system clamps to what it can hold
 _NO_ID = (1 << 32) - 1  # chown(2): "leave it"
 
 # Types whose size field is no length of data (POSIX leaves it undefined; some writers give a hard link its file's).
@@ -165,6 +166,8 @@ class TarReader:
             raise self._bad(entry, f"a name of more than {self.limits.name} bytes")
         if not (0 <= entry.uid < _NO_ID and 0 <= entry.gid < _NO_ID):
             raise self._bad(entry, f"owner {entry.uid}:{entry.gid}")
+        if not -_LATEST < entry.mtime_ns < _LATEST:
+            raise self._bad(entry, f"time {entry.mtime_ns // 1_000_000_000}")
         self._data_follows(entry, entry.stored)
 
     def _data_follows(self, entry: Entry, stored: int) -> None:

@@ -201,6 +201,8 @@ REFUSED = {
     "pax: xattr with a long name": t.archive(t.pax((b"SCHILY.xattr.user." + b"n" * 300, b"x")), t.member(b"v")),
     "pax: xattr too large": t.archive(t.pax((b"SCHILY.xattr.user.n", b"x" * 70000)), t.member(b"victim")),
     "pax: xattr no base64": t.archive(t.pax((b"LIBARCHIVE.xattr.user.n", b"!!!")), t.member(b"victim")),
+    "time beyond time_t": t.archive(t.member(b"victim", mtime_field=t.base256(1 << 70, 12))),
+    "time before time_t": t.archive(t.member(b"victim", mtime_field=t.base256(-(1 << 70), 12))),
     "extended header without entry": t.archive(t.pax((b"path", b"x"))),
     "long name without entry": t.archive(t.long_name(b"x" * 200)),
     "name of 5000 bytes": t.archive(t.long_name(b"x" * 5000), t.member(b"victim")),
