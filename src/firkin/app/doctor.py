@@ -149,16 +149,25 @@ def _space(paths: Paths) -> Finding:
     return Finding(name="disk", status=OK, detail=detail)
 
 
-def _nftables(_: Paths) -> Finding:
+def _network(paths: Paths) -> Finding:
     if os.geteuid() != 0:
-        return Finding(name="nftables", status=WARNING, detail="only root can ask", cost="", fix="")
-    from firkin.network.probe import nftables_refusal
+        return Finding(
+            name="network", status=WARNING, detail="only root can ask nf_tables", fix="sudo firkin doctor"
+        )
+    from firkin.atomic import read_text
+    from firkin.config import Config, load
+    from firkin.network.diagnosis import problems
 
-    refusal = nftables_refusal()
-    if refusal:
-        return Finding(name="nftables", status=MISSING, detail=refusal, cost="no NAT and no published ports; --network none and host work",
-                       fix="modprobe nf_tables nft_chain_nat")  # fmt: skip
-    return Finding(name="nftables", status=OK, detail="the kernel answers")
+    # A doctor founds nothing: an engine that does not exist yet is asked about under a name that nobody has.
+    exists = read_text(paths.engine_json) is not None
+    config = load(paths) if exists else Config(paths=paths, engine_id="00000000", settings={})
+    found = problems(config)
+    if not found:
+        return Finding(
+            name="network", status=OK, detail="nf_tables answers, no foreign rule drops what is forwarded"
+        )
+    return Finding(name="network", status=MISSING, detail="; ".join(p.what for p in found),
+                   cost="; ".join(p.costs for p in found), fix="; ".join(p.cure for p in found))  # fmt: skip
 
 
 def _forwarding(_: Paths) -> Finding:
@@ -231,6 +240,6 @@ def _packages(_: Paths) -> Finding:
 
 
 CHECKS: tuple[Callable[[Paths], Finding], ...] = (
-    _kernel, _user, _capabilities, _namespaces, _cgroups, _overlay, _space, _nftables, _forwarding, _seccomp,
+    _kernel, _user, _capabilities, _namespaces, _cgroups, _overlay, _space, _network, _forwarding, _seccomp,
     _security_modules, _subids, _python, _packages,
 )  # fmt: skip
