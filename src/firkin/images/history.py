@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from firkin.images.resolve import display, find
-from firkin.oci.image import ImageConfig, parse_time
+from firkin.oci.image import ImageConfig
+from firkin.oci.times import parse_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

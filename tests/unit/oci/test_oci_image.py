@@ -8,7 +8,8 @@ import json
 import pytest
 
 from firkin.errors import InvalidArgument
-from firkin.oci.image import ImageConfig, parse_time
+from firkin.oci.image import ImageConfig
+from firkin.oci.times import parse_time
 
 DIFF = "sha256:" + "1" * 64
 FULL = {
