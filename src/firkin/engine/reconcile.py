@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firkin.engine.context import Context
 
-_SHARED_LOCKS = 8  # files in RUN/locks that are not containers'
+_ID = 64  # length of an id; other files in RUN/locks are other rooms'
 
 
 def reconcile(ctx: Context) -> None:
@@ -42,8 +42,7 @@ def reconcile(ctx: Context) -> None:
         _attempt(ctx, container_id)
     if suspects or os.listdir(paths.tmp):
         _sweep_tmp(ctx)
-    total = tables.count(ctx.db)
-    if len(os.listdir(paths.locks)) > total + _SHARED_LOCKS:
+    if sum(len(name) == _ID for name in os.listdir(paths.locks)) > tables.count(ctx.db):
         _sweep_locks(ctx)
     log.mark("reconcile")
 
@@ -89,7 +88,7 @@ def _sweep_tmp(ctx: Context) -> None:
 def _sweep_locks(ctx: Context) -> None:
     known = tables.ids(ctx.db)
     for name in os.listdir(ctx.config.paths.locks):
-        if len(name) == 64 and name not in known:
+        if len(name) == _ID and name not in known:
             held = locks.try_lock(ctx.config.paths, name)
             if held is not None:
                 with held:
