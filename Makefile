@@ -29,7 +29,7 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 imports: setup
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 test: unit kernel e2e ## all tests
 unit: setup ## pure, no root, under 10 s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firkin.sdk.container import Container
-from firkin.sdk.image import Image
+from firkin.sdk.image import Image, remove_image
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from firkin.sdk.engine import Engine
+    from firkin.sdk.connection import Connection
     from firkin.storage.volumes import Volume
 
 
 class Containers:
     """The containers of an engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Connection) -> None:
         self._engine = engine
 
     def list(self, all: bool = False) -> builtins.list[Container]:
@@ -37,7 +37,7 @@ class Containers:
 class Images:
     """The images of an engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Connection) -> None:
         self._engine = engine
 
     def list(self) -> builtins.list[Image]:
@@ -65,16 +65,13 @@ class Images:
 
     def remove(self, reference: str, force: bool = False) -> None:
         """Remove an image or one of its names. Raises NotFound, InUse."""
-        from firkin.engine.image_users import image_users
-
-        context = self._engine.context()
-        context.images.remove(reference, force=force, used_by=image_users(context))
+        remove_image(self._engine, reference, force=force)
 
 
 class Volumes:
     """The named volumes of an engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Connection) -> None:
         self._engine = engine
 
     def list(self) -> builtins.list[Volume]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, Self
 
     from firkin.engine.container import Container as Row
-    from firkin.sdk.engine import Engine
+    from firkin.sdk.connection import Connection
 STDOUT, STDERR = 1, 2
 
 
@@ -29,7 +29,9 @@ class Ran(Record):
 class Container:
     """One container of an engine; as a context manager it is stopped and removed at the block's end."""
 
-    def __init__(self, engine: Engine, identifier: str, *, keep: bool = True, detach: bool = True) -> None:
+    def __init__(
+        self, engine: Connection, identifier: str, *, keep: bool = True, detach: bool = True
+    ) -> None:
         self._engine = engine
         self._keep, self._detach = keep, detach
         self._stdin: Stdin | None = None

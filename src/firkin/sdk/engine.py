@@ -12,10 +12,10 @@ the spawner ends and removes what was not detached.
 
 from __future__ import annotations
 
-import os
 import threading
 
 from firkin.sdk.collections import Containers, Images, Volumes
+from firkin.sdk.connection import Connection
 from firkin.sdk.container import Container
 from firkin.sdk.options import create_options
 
@@ -24,22 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from firkin.engine.context import Context
-    from firkin.engine.spawner import Spawner
 
-
-class Engine:
+class Engine(Connection):
     """Containers and images below one state root. Two roots are two engines that do not see each other.
 
     ``root`` and ``run_root`` default to FIRKIN_ROOT and FIRKIN_RUN_ROOT, then to /var/lib/firkin and /run/firkin.
     """
 
     def __init__(self, root: str | None = None, run_root: str | None = None) -> None:
-        self._roots = (root, run_root)
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._spawner: Spawner | None = None
-        self._pid = os.getpid()
+        super().__init__(root, run_root)
         self.containers = Containers(self)
         self.images = Images(self)
         self.volumes = Volumes(self)
@@ -71,35 +64,6 @@ class Engine:
 
         made = create(self.context(), create_options(image, command, options))
         return Container(self, made.id, keep=True, detach=True)
-
-    def context(self) -> Context:
-        """Return this thread's own connection to the engine (never shared, never carried over a fork)."""
-        found: tuple[int, Context] | None = getattr(self._local, "context", None)
-        if found is None or found[0] != os.getpid():
-            from firkin.app.engine import open_engine
-
-            found = self._local.context = (os.getpid(), open_engine(*self._roots))
-        return found[1]
-
-    def spawner(self) -> Spawner:
-        """Return the fork server of this process, started on first use."""
-        with self._lock:
-            if self._spawner is None or self._pid != os.getpid():
-                from firkin.engine.spawner import Spawner
-
-                self._spawner, self._pid = Spawner.start(self.context()), os.getpid()
-            return self._spawner
-
-    def close(self) -> None:
-        """End the spawner: containers that are bound to this engine object are stopped and removed."""
-        with self._lock:
-            spawner, self._spawner = self._spawner, None
-        if spawner is not None and self._pid == os.getpid():
-            spawner.close()
-        found: tuple[int, Context] | None = getattr(self._local, "context", None)
-        if found is not None and found[0] == os.getpid():
-            found[1].close()
-        self._local = threading.local()
 
     def __enter__(self) -> Self:
         return self

@@ -6,13 +6,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from firkin.sdk.engine import Engine
+    from firkin.sdk.connection import Connection
+
+
+def remove_image(engine: Connection, reference: str, *, force: bool) -> None:
+    """Remove an image or one of its names. Raises NotFound, InUse."""
+    from firkin.engine.image_users import image_users
+
+    context = engine.context()
+    context.images.remove(reference, force=force, used_by=image_users(context))
 
 
 class Image:
     """One image of an engine, by its id."""
 
-    def __init__(self, engine: Engine, identifier: str, tags: tuple[str, ...]) -> None:
+    def __init__(self, engine: Connection, identifier: str, tags: tuple[str, ...]) -> None:
         self._engine = engine
         self.id = identifier
         self.tags = tags
@@ -31,7 +39,7 @@ class Image:
 
     def remove(self, force: bool = False) -> None:
         """Remove it. Raises InUse when a container needs it."""
-        self._engine.images.remove(self.id, force=force)
+        remove_image(self._engine, self.id, force=force)
 
     def __repr__(self) -> str:
         return f"<firkin.Image {self.id.removeprefix('sha256:')[:12]} {', '.join(self.tags)}>"

@@ -157,7 +157,7 @@ def _converters() -> dict[str, Callable[[object], object]]:
         **throttles, **maps, **pairs, **sizes,
         "env": _env, "publish": _ports, "tmpfs": _tmpfs, "security_opt": security, "memory_swap": swap,
         "cpus": lambda value: parse_limits.parse_cpus(str(value)),
-        "entrypoint": lambda value: words(value),  # type: ignore[arg-type]
+        "entrypoint": lambda value: words(value),
         "volume": _each(volume), "mount": _each(mount), "ulimit": _each(parse_limits.parse_ulimit),
         "device": _each(parse_limits.parse_device), "device_cgroup_rule": _each(parse_limits.parse_device_rule),
         "blkio_weight_device": _each(parse_limits.parse_weight_device),
