@@ -181,7 +181,7 @@ def _root():
     commands = Commands(f"{base}/root", f"{base}/run")
     assert commands.call(lambda ctx: len(ctx.images.load(ARCHIVE))) == 1
     yield commands
-    commands.call(lambda ctx: ctx.network.teardown())
+    assert commands.call(lambda ctx: ctx.network.teardown())
     shutil.rmtree(base)
 
 
