@@ -10,6 +10,8 @@ See firkin.sdk for what each does.
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firkin import errors
@@ -52,12 +54,29 @@ def __getattr__(name: str) -> object:
 
         return module
     if name in _HOMES:
-        import sys
-
         module_name = f"firkin.sdk.{_HOMES[name]}"
         __import__(module_name)
         return getattr(sys.modules[module_name], name)
     raise AttributeError(f"module 'firkin' has no attribute {name!r}")
+
+
+class _Package(type(sys)):  # type: ignore[misc]
+    """``firkin.images`` is the collection for people and a room's folder for the import system.
+
+    The import of firkin.images.store sets the attribute "images" of this package to the folder; a property with a
+    setter that does nothing keeps the collection there. Our own code names the room in full (from firkin.images.x).
+    """
+
+    @property
+    def images(self) -> object:
+        return __getattr__("images")
+
+    @images.setter
+    def images(self, folder: object) -> None:
+        pass
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

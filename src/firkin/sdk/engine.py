@@ -54,7 +54,7 @@ class Engine(Connection):
         ``detach=True`` leaves it running, also when this program ends.
         Raises firkin.errors: NotFound (image), InvalidArgument, CannotRun (126/127), Conflict, SyscallError...
         """
-        wanted = create_options(image, command, {**options, "detach": True, "interactive": False})
+        wanted = create_options(image, command, {**options, "detach": True})
         started = self.spawner().run(self.context(), wanted, bound=not (detach or keep))
         return Container(self, started.container.id, keep=keep, detach=detach)
 
