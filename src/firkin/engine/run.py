@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     from firkin.specgen.options import CreateOptions
 
 
-def run(ctx: Context, options: CreateOptions, *, owner: str = "", forker: Forker | None = None) -> Started:
+def run(
+    ctx: Context,
+    options: CreateOptions,
+    *,
+    owner: str = "",
+    forker: Forker | None = None,
+    leave_failed: bool = True,
+) -> Started:
     """Make and start a container. With ``options.detach`` there is no client.
 
     A start that fails leaves the container as docker does (state created, the error in it); with ``options.rm``
-    nothing.
+    or without ``leave_failed`` nothing.
     Raises NotFound (image), AlreadyExists (name), InvalidArgument, CannotRun (126/127), ...
     """
     monitor = (forker or ctx.forker).fork()
@@ -32,7 +39,7 @@ def run(ctx: Context, options: CreateOptions, *, owner: str = "", forker: Forker
             try:
                 return launch(ctx, container, monitor, client, streams_of(options))
             except BaseException:
-                if options.rm:
+                if options.rm or not leave_failed:
                     erase(ctx, container.id, volumes=True)
                 raise
     except BaseException:

@@ -42,10 +42,13 @@ class Spawner:
         return cls(SpawnClient.start(ctx))
 
     def run(self, ctx: Context, options: CreateOptions, *, bound: bool = True) -> Started:
-        """As engine.run; ``bound`` containers end and are removed when this process ends, however it ends."""
-        return run(
-            ctx, options, owner=self._client.token if bound else "", forker=_Source(self._client, bound=bound)
-        )
+        """As engine.run, but a start that fails leaves nothing.
+
+        ``bound`` containers end and are removed when this process ends, however it ends.
+        """
+        owner = self._client.token if bound else ""
+        source = _Source(self._client, bound=bound)
+        return run(ctx, options, owner=owner, forker=source, leave_failed=False)
 
     def start_container(self, ctx: Context, ref: str, *, streams: Sequence[str] = ()) -> Started:
         """As engine.start; the container stays what it was: bound or not."""
