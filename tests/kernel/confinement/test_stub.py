@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -16,14 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from firkin.runtime.stub.exec import exec_argv, exec_fd, read_status
+from firkin.runtime.seccomp.abi import NATIVE
+from firkin.runtime.seccomp.compile import compile_filter
+from firkin.runtime.stub.exec import FILTER_REFUSED, exec_argv, exec_fd, read_status
 from firkin.runtime.stub.reaper import reaper_fd
 
 REPO = Path(__file__).resolve().parents[3]
 STUBS = REPO / "src/firkin/runtime/stub"
 
 
-def spawn(fd, path, args, *, stderr=None, tty=None, pidns=False):
+def spawn(fd, path, args, *, stderr=None, tty=None, pidns=False, confine=None):
     """Fork, become ``path`` through the stub in ``fd``; return (pid, read end of the status pipe)."""
     reading, writing = os.pipe()
     pid = os.fork()
@@ -40,15 +43,20 @@ def spawn(fd, path, args, *, stderr=None, tty=None, pidns=False):
         elif stderr is not None:
             os.dup2(stderr, 2)
         if pidns:
-            import ctypes
-
             ctypes.CDLL(None).unshare(0x20000000)
             inner = os.fork()
             if inner:
                 os.close(writing)
                 signal.signal(signal.SIGTERM, lambda *_: os.kill(inner, signal.SIGTERM))
                 os._exit(os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]))
-        os.execve(fd, exec_argv(os.fsencode(path), [a.encode() for a in args], writing), os.environ)
+        if confine is not None:
+            policy, no_new_privileges = confine
+            if no_new_privileges:
+                ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
+            program = os.memfd_create("filter", 0)
+            os.write(program, policy)
+            confine = (program, len(policy) // 8, 4)
+        os.execve(fd, exec_argv(os.fsencode(path), [a.encode() for a in args], writing, confine), os.environ)
     finally:
         os._exit(99)
 
@@ -108,6 +116,46 @@ def test_proc_self_exe_ends_with_a_clean_error(stub, tmp_path, how):
     with open(complaint) as stream:
         assert stream.read() == "firkin: /proc/self/exe cannot be a container's program\n"
     assert code == 126
+
+
+def strict(*names, action="SCMP_ACT_ALLOW", default="SCMP_ACT_KILL_PROCESS"):
+    rules = [{"names": list(names), "action": action}]
+    machine = platform.machine()
+    listed = list(NATIVE[machine][:1])
+    return compile_filter({"defaultAction": default, "architectures": listed, "syscalls": rules}, machine)
+
+
+# All that a program of a few hundred bytes needs: the stub itself again, which complains and ends.
+TINY = ("execve", "write", "exit_group")
+
+
+def test_a_policy_need_not_allow_more_than_the_program_does():
+    """Everything else kills: no execveat, no fcntl, nothing of the interpreter's."""
+    reading, writing = os.pipe()
+    tiny = Path("/tmp/firkin-test-confinement-tiny")
+    shutil.copy(STUBS / f"exec-{platform.machine()}.elf", tiny)
+    tiny.chmod(0o755)
+    try:
+        assert outcome(*spawn(exec_fd(), tiny, ["tiny"], stderr=writing, confine=(strict(*TINY), True))) == (
+            0,
+            126,
+        )
+        assert os.read(reading, 100).startswith(b"firkin: ")
+    finally:
+        tiny.unlink()
+        os.close(reading)
+        os.close(writing)
+
+
+def test_the_programs_policy_holds(stub):
+    refusing = strict("chdir", "mkdir", action="SCMP_ACT_ERRNO", default="SCMP_ACT_ALLOW")
+    pid, reading = spawn(stub, "/bin/sh", ["sh", "-c", "cd / || exit 9"], confine=(refusing, True))
+    assert outcome(pid, reading) == (0, 9)
+
+
+def test_a_policy_that_the_kernel_refuses_is_told_apart(stub):
+    status, code = outcome(*spawn(stub, "/bin/true", ["true"], confine=(b"\0" * 8, True)))
+    assert (status, code) == (FILTER_REFUSED | errno.EINVAL, 126)
 
 
 def test_the_memfd_cannot_be_changed(stub):

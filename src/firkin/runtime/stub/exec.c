@@ -7,8 +7,11 @@ void begin(long *stack)
     long argc = stack[0];
     char **argv = (char **)(stack + 1);
     char **envp = argv + argc + 1;
-    int status = status_descriptor(argc, argv);
+    int numbers[NUMBERS];
 
-    close_on_exec(status);
-    fail(status, -sys(__NR_execve, (long)argv[1], (long)(argv + 2), (long)envp, 0, 0));
+    orders(numbers, argc, argv);
+    close_on_exec(numbers[STATUS]);
+    if (numbers[PROGRAM] >= 0)
+        confine(numbers);
+    fail(numbers[STATUS], -sys(__NR_execve, (long)argv[1], (long)(argv + 2), (long)envp, 0, 0));
 }

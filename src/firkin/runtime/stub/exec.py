@@ -4,7 +4,8 @@ os.execve(exec_fd(), exec_argv(path, args, status_fd), env) is execveat(fd, "", 
 is needed. The status pipe's write end must be inheritable; its read end tells the outcome:
 
     end of file           the program runs (its execve closed the pipe)
-    4 bytes               errno of its execve, native order (``read_status``); the exit code is 126 or 127
+    4 bytes               errno of its execve, native order (``read_status``); the exit code is 126 or 127;
+                          with FILTER_REFUSED added when it was the seccomp program that the kernel did not take
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import os
 import sys
 
 from firkin.runtime.stub.sealed import Stub, argv
+
+FILTER_REFUSED = 0x10000
 
 _stub = Stub("exec")
 

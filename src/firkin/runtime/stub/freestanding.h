@@ -1,17 +1,21 @@
 /* A process without a C library: the entry point, system calls, and the argv protocol of both stubs.
  *
- *   argv[0]   "firkin-exec:N"   N is the status pipe's descriptor, in decimal
+ *   argv[0]   "firkin-exec:S" or "firkin-exec:S:P:N:F", decimal numbers: S is the status pipe's descriptor; P a
+ *             descriptor of a seccomp program of N instructions, to be loaded with flags F as late as can be
  *   argv[1]   the path to execute (no search in PATH)
  *   argv[2:]  what the program sees as its argv
  *
  * The pipe closes when the program's execve succeeds. When it fails, four bytes of errno (native order)
- * come through it and the exit code is 127 (no such file) or 126 (anything else).
+ * come through it and the exit code is 127 (no such file) or 126 (anything else). A seccomp program that the kernel
+ * does not take (no_new_privs must be set) is told in the same way, as errno + FILTER_REFUSED.
  *
  * An image whose program, #! line or ELF interpreter is /proc/self/exe gets the stub itself. Then argv[0] is not ours
  * and the stub says so and ends; should an image forge argv[0], each round takes two arguments away, so it ends too.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/signal.h>
 #include <linux/types.h>
 #include <asm/ioctls.h>
@@ -69,23 +73,46 @@ static inline void fail(int status, int error)
     leave(error == ENOENT ? 127 : 126);
 }
 
-/* Return the status descriptor from argv[0], or end: we are not who the caller thinks we are. */
-static inline int status_descriptor(long argc, char **argv)
-{
-    static const char magic[] = "firkin-exec:";
-    static const char refusal[] = "firkin: /proc/self/exe cannot be a container's program\n";
-    unsigned i = 0, fd = 0, digits = 0;
+enum { STATUS, PROGRAM, INSTRUCTIONS, FLAGS, NUMBERS };
+#define FILTER_REFUSED 0x10000
 
+/* Read the numbers of argv[0], or end: we are not who the caller thinks we are. PROGRAM is -1 when there is none. */
+static inline void orders(int numbers[NUMBERS], long argc, char **argv)
+{
+    static const char magic[] = "firkin-exec";
+    static const char refusal[] = "firkin: /proc/self/exe cannot be a container's program\n";
+    const char *at = argv[0];
+    int given = 0;
+
+    numbers[PROGRAM] = -1;
     if (argc >= 3) {
-        while (magic[i] && argv[0][i] == magic[i])
-            i++;
-        if (!magic[i])
-            for (; argv[0][i] >= '0' && argv[0][i] <= '9' && digits < 7; i++, digits++)
-                fd = fd * 10 + (argv[0][i] - '0');
-        if (digits && !argv[0][i])
-            return fd;
+        for (const char *expected = magic; *expected && *at == *expected; expected++)
+            at++;
+        if (at - argv[0] == sizeof magic - 1)
+            while (given < NUMBERS && at[0] == ':' && at[1] >= '0' && at[1] <= '9') {
+                numbers[given] = 0;
+                for (at++; *at >= '0' && *at <= '9'; at++)
+                    numbers[given] = numbers[given] * 10 + (*at - '0');
+                given++;
+            }
+        if (!*at && (given == 1 || given == NUMBERS))
+            return;
     }
     sys(__NR_write, 2, (long)refusal, sizeof refusal - 1, 0, 0);
     leave(126);
-    return -1;
+}
+
+/* Confine this process from here on. */
+static inline void confine(const int numbers[NUMBERS])
+{
+    struct sock_filter program[BPF_MAXINSNS];
+    struct sock_fprog whole = {.len = numbers[INSTRUCTIONS], .filter = program};
+    long size = numbers[INSTRUCTIONS] * sizeof program[0], result = -EINVAL;
+
+    if (size <= (long)sizeof program)
+        result = sys(__NR_pread64, numbers[PROGRAM], (long)program, size, 0, 0);
+    if (result >= 0)
+        result = result == size ? sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, numbers[FLAGS], (long)&whole, 0, 0) : -EIO;
+    if (result < 0)
+        fail(numbers[STATUS], -result | FILTER_REFUSED);
 }

@@ -44,11 +44,15 @@ void begin(long *stack)
     long argc = stack[0];
     char **argv = (char **)(stack + 1);
     char **envp = argv + argc + 1;
-    int status = status_descriptor(argc, argv);
+    int numbers[NUMBERS];
     mask wanted = ~FAULTS, before;
-    int program, signal;
+    int status, program, signal;
 
+    orders(numbers, argc, argv);
+    status = numbers[STATUS];
     close_on_exec(status);
+    if (numbers[PROGRAM] >= 0)
+        confine(numbers);
     sys(__NR_prctl, PR_SET_NAME, (long)"firkin-init", 0, 0, 0);
     sys(__NR_rt_sigprocmask, SIG_SETMASK, (long)&wanted, (long)&before, sizeof(mask), 0);
     if (sys(__NR_getpid, 0, 0, 0, 0, 0) != 1) /* --pid host: orphans still come to us */

@@ -15,7 +15,7 @@ MFD_EXEC = 0x10  # Linux 6.3; vm.memfd_noexec=1 would take the x bit otherwise
 _F_ADD_SEALS = 1033
 _F_GET_SEALS = 1034
 _ALL_SEALS = 0xF  # F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
-_MAGIC = b"firkin-exec:"
+_MAGIC = b"firkin-exec"
 
 
 class Stub:
@@ -53,9 +53,18 @@ class Stub:
             return False
 
 
-def argv(path: bytes, args: Sequence[bytes], status_fd: int) -> list[bytes]:
-    """Return the argv that makes a stub execute ``path`` with ``args`` and report through ``status_fd``."""
-    return [b"%s%d" % (_MAGIC, status_fd), path, *(args or (b"",))]
+def argv(
+    path: bytes, args: Sequence[bytes], status_fd: int, confine: tuple[int, int, int] | None = None
+) -> list[bytes]:
+    """Return the argv that makes a stub execute ``path`` with ``args`` and report through ``status_fd``.
+
+    ``confine`` is (descriptor, number of instructions, flags) of a seccomp program, for a process that has
+    no_new_privs: the stub loads it right before its execve, so that a policy need not allow what comes before.
+    """
+    orders = b"%s:%d" % (_MAGIC, status_fd)
+    if confine is not None:
+        orders += b":%d:%d:%d" % confine
+    return [orders, path, *(args or (b"",))]
 
 
 def _read(name: str) -> bytes:
