@@ -12,7 +12,7 @@ sockets. Of an overlay's upper side the marks become a layer's own words:
 from __future__ import annotations
 
 import os
-from stat import S_ISBLK, S_ISCHR, S_ISDIR, S_ISFIFO, S_ISLNK, S_ISREG
+from _stat import S_ISBLK, S_ISCHR, S_ISDIR, S_ISFIFO, S_ISLNK, S_ISREG
 
 from firkin.errors import Conflict
 from firkin.linux import path as at

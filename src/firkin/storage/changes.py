@@ -16,7 +16,7 @@ one directory is a stack of real directories, carried along with the walk, so ea
 from __future__ import annotations
 
 import os
-from stat import S_ISCHR, S_ISDIR
+from _stat import S_ISCHR, S_ISDIR
 
 from firkin.storage import tree
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_ISDIR, S_ISLNK, S_ISREG, S_ISSOCK
+from _stat import S_ISDIR, S_ISLNK, S_ISREG, S_ISSOCK
 
 from firkin.linux import path as at
 from firkin.storage import tree

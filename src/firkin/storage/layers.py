@@ -7,13 +7,14 @@
     └── unsynced            the boot id under which it was written: not yet known to be on the disk
 
 Layers can be made again from their blobs, so load does not wait for the disk. Instead a layer says that it is not yet
-known to be on it; ``settle`` (called off the usual path) writes back and takes the word away, and after a boot that
-came too early ``sweep`` drops the layer: NotFound, and the image store unpacks it again.
+known to be on it; ``settle`` (off the usual path) writes back and takes the word away. A layer that still says so under
+another boot id may be torn: it counts as absent (NotFound), the image store unpacks it again, ``sweep`` removes it.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 
 from firkin import atomic
@@ -22,7 +23,7 @@ from firkin.linux.filesystem import spread_subdirectories, syncfs
 from firkin.oci.digest import check_digest, is_digest
 from firkin.record import Record
 from firkin.storage import scratch, tree
-from firkin.storage.reader import Limits
+from firkin.storage.limits import Limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,23 +57,21 @@ class LayerStore:
 
     def path(self, diff_id: str) -> str:
         """Return the layer's ``diff`` directory; NotFound when it is not unpacked here."""
-        path = f"{self._home(diff_id)}/diff"
-        if not os.path.isdir(path):
+        home = self._home(diff_id)
+        if not _is_whole(home):
             raise NotFound(f"layer {diff_id} is not unpacked", diff_id=diff_id)
-        return path
+        return f"{home}/diff"
 
     def has(self, diff_id: str) -> bool:
-        return os.path.isdir(f"{self._home(diff_id)}/diff")
+        return _is_whole(self._home(diff_id))
 
     def get(self, diff_id: str) -> Layer:
         """Return what is known about an unpacked layer; NotFound when it is not here."""
         import json
 
-        text = atomic.read_text(f"{self._home(diff_id)}/layer.json")
-        if text is None:
-            raise NotFound(f"layer {diff_id} is not unpacked", diff_id=diff_id)
-        facts = json.loads(text)
-        return Layer(diff_id=diff_id, path=f"{self._home(diff_id)}/diff", size=facts["size"],
+        path = self.path(diff_id)
+        facts = json.loads(atomic.read_text(f"{self._home(diff_id)}/layer.json") or "{}")
+        return Layer(diff_id=diff_id, path=path, size=facts["size"],
                      entries=facts["entries"], opaque=facts["opaque"])  # fmt: skip
 
     def unpack(self, source: str | Readable, diff_id: str | None) -> Layer:
@@ -107,7 +106,7 @@ class LayerStore:
     def list(self) -> Iterator[Layer]:
         """Yield every unpacked layer."""
         for name in os.listdir(self._folder):
-            if is_digest(f"sha256:{name}"):
+            if is_digest(f"sha256:{name}") and _is_whole(f"{self._folder}/{name}"):
                 yield self.get(f"sha256:{name}")
 
     def usage(self, diff_id: str) -> tuple[int, int]:
@@ -116,16 +115,17 @@ class LayerStore:
 
     def settle(self) -> None:
         """Write back what is unsynced and remember that. Takes as long as the disk does."""
-        waiting = [path for path, boot in self._unsynced() if boot == _boot_id()]
+        waiting = [f"{self._folder}/{name}/unsynced" for name in os.listdir(self._folder)]
+        waiting = [mark for mark in waiting if atomic.read_text(mark) == _boot_id()]
         if waiting:
             fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 syncfs(fd)
             finally:
                 os.close(fd)
-        for path in waiting:
+        for mark in waiting:
             try:
-                os.unlink(path)
+                os.unlink(mark)
             except FileNotFoundError:
                 continue
 
@@ -135,23 +135,23 @@ class LayerStore:
         Also removes the half-made of dead processes.
         """
         scratch.sweep(self._tmp)
-        dropped = []
-        for path, boot in list(self._unsynced()):
-            if boot != _boot_id():
-                home = os.path.dirname(path)
-                if scratch.discard(home, self._tmp):
-                    dropped.append(f"sha256:{os.path.basename(home)}")
-        return dropped
+        return [
+            f"sha256:{name}" for name in os.listdir(self._folder) if self._drop_torn(f"{self._folder}/{name}")
+        ]
 
     def _home(self, diff_id: str) -> str:
         return f"{self._folder}/{check_digest(diff_id)[7:]}"
 
-    def _unsynced(self) -> Iterator[tuple[str, str]]:
-        for name in os.listdir(self._folder):
-            path = f"{self._folder}/{name}/unsynced"
-            boot = atomic.read_text(path)
-            if boot is not None:
-                yield path, boot
+    def _drop_torn(self, home: str) -> bool:
+        """Remove what may be torn; under a lock, lest a fresh one be taken that another process has just put there."""
+        if _is_whole(home) or not os.path.isdir(home):
+            return False
+        fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            return not _is_whole(home) and scratch.discard(home, self._tmp)
+        finally:
+            os.close(fd)
 
     def _unpack(self, stream: Readable, diff_id: str | None, work: scratch.Scratch) -> str:
         from firkin.storage.pump import Pump
@@ -184,8 +184,16 @@ class LayerStore:
             facts.write(f'{{"size": {unpacker.size}, "entries": {unpacker.entries}, "opaque": {opaque}}}\n')
         with open(f"{whole}/unsynced", "w", encoding="ascii") as mark:
             mark.write(_boot_id())
+        self._drop_torn(self._home(found))
         work.rename(self._home(found), whole)
         return found
+
+
+def _is_whole(home: str) -> bool:
+    if not os.path.isdir(f"{home}/diff"):
+        return False
+    boot = atomic.read_text(f"{home}/unsynced")
+    return boot is None or boot == _boot_id()
 
 
 def _boot_id() -> str:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 
 from firkin.errors import InvalidArgument, ResourceExhausted
-from firkin.record import Record
 from firkin.storage import header, pax, sparse
 from firkin.storage.header import BLOCK, ZERO, Entry, shown
+from firkin.storage.limits import Limits as Limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,15 +40,6 @@ _SPECIAL = frozenset(
         header.GNU_VOLUME,
     )
 )
-
-
-class Limits(Record):
-    """What a layer may cost: bytes of the unpacked tar stream, entries, bytes of one extended header, of one name."""
-
-    size: int = 64 << 30
-    entries: int = 10_000_000
-    extended_header: int = 1 << 20
-    name: int = 4095
 
 
 class TarReader:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_ISDIR, S_ISREG
+from _stat import S_ISDIR, S_ISREG
 
 from firkin.errors import InUse
 from firkin.linux import path as at

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_IFBLK, S_IFCHR, S_IFIFO, S_ISCHR, S_ISDIR
+from _stat import S_IFBLK, S_IFCHR, S_IFIFO, S_ISCHR, S_ISDIR
 
 from firkin.errors import FirkinError, InvalidArgument, PermissionDenied, ResourceExhausted, SyscallError
 from firkin.linux import path as at

@@ -438,12 +438,22 @@ def test_store(paths):
         store.path(layer.diff_id)
 
 
-def test_a_layer_that_a_power_cut_may_have_torn_is_dropped(paths):
+def test_a_layer_that_a_power_cut_may_have_torn_counts_as_absent(paths):
     store = LayerStore(paths)
-    layer = store.unpack(io.BytesIO(t.archive(t.member(b"f", b"12345"))), None)
-    Path(f"{os.path.dirname(layer.path)}/unsynced").write_text("another boot")
-    assert store.sweep() == [layer.diff_id]
+    data = t.archive(t.member(b"f", b"12345"))
+    layer = store.unpack(io.BytesIO(data), None)
+    mark = Path(f"{os.path.dirname(layer.path)}/unsynced")
+    mark.write_text("another boot")
+    Path(f"{layer.path}/f").write_bytes(b"")
     assert not store.has(layer.diff_id)
+    assert list(store.list()) == []
+    with pytest.raises(NotFound):
+        store.path(layer.diff_id)
+    assert store.unpack(io.BytesIO(data), layer.diff_id) == layer
+    assert Path(f"{layer.path}/f").read_bytes() == b"12345"
+    mark.write_text("another boot")
+    assert store.sweep() == [layer.diff_id]
+    assert os.listdir(paths.layers) == os.listdir(paths.tmp) == []
 
 
 def test_what_a_killed_unpack_left_is_swept(paths):
