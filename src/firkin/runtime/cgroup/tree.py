@@ -94,8 +94,12 @@ def _make_parents(mount: str, path: str, dress: Callable[[str], None] | None) ->
 def walk(directory: str, *, top_last: bool = False) -> Iterator[str]:
     """Yield ``directory`` and all cgroups below it; what vanishes meanwhile is left out."""
     try:
-        with os.scandir(directory) as entries:
-            below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        below = []
+        if (
+            os.stat(directory).st_nlink > 2
+        ):  # kernfs counts subdirectories; reading the directory takes 100 us
+            with os.scandir(directory) as entries:
+                below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return
     if not top_last:
