@@ -63,7 +63,7 @@ def _apply(config: ImageConfig, line: str) -> ImageConfig:
     verb = _VERBS.get(name.upper())
     if verb is None:
         raise BadChange(line, f"{name.upper()} is not a valid change; valid are {', '.join(sorted(_VERBS))}")
-    if not rest:
+    if not rest and name.upper() not in {"CMD", "ENTRYPOINT"}:
         raise BadChange(line, f"{name.upper()} requires an argument")
     if "\0" in line:
         raise BadChange(line, "NUL bytes are not possible")
@@ -85,7 +85,9 @@ def _json_words(text: str) -> tuple[str, ...] | None:
 
 def _command(config: ImageConfig, text: str) -> tuple[str, ...]:
     words = _json_words(text)
-    return words if words is not None else (*(config.shell or _SHELL), text)
+    if words is not None:
+        return words
+    return (*(config.shell or _SHELL), text) if text else (config.shell or _SHELL)
 
 
 def _cmd(config: ImageConfig, text: str, _line: str) -> ImageConfig:
@@ -93,7 +95,8 @@ def _cmd(config: ImageConfig, text: str, _line: str) -> ImageConfig:
 
 
 def _entrypoint(config: ImageConfig, text: str, _line: str) -> ImageConfig:
-    return config.replace(entrypoint=_command(config, text))
+    # Nothing, and an empty array, take it away; for CMD docker keeps the shell alone, or an empty array.
+    return config.replace(entrypoint=(_command(config, text) if text else None) or None)
 
 
 def _env(config: ImageConfig, text: str, line: str) -> ImageConfig:

@@ -20,6 +20,9 @@ def after(*changes):
         ('CMD ["a", "b c"]', "cmd", ("a", "b c")),
         ("CMD echo $HOME", "cmd", ("/bin/sh", "-c", "echo $HOME")),
         ("cmd []", "cmd", ()),
+        ("CMD", "cmd", ("/bin/sh", "-c")),
+        ("ENTRYPOINT", "entrypoint", None),
+        ("ENTRYPOINT []", "entrypoint", None),
         ("CMD [a, b]", "cmd", ("/bin/sh", "-c", "[a, b]")),
         ('ENTRYPOINT ["/x"]', "entrypoint", ("/x",)),
         ("ENTRYPOINT /x y", "entrypoint", ("/bin/sh", "-c", "/x y")),
@@ -80,9 +83,9 @@ def test_several_lines_comments_and_continuations():
 
 @pytest.mark.parametrize(
     "change",
-    ["RUN x", "FROM x", "COPY a b", "CMD", "ENV", "ENV A", "ENV =1", 'ENV A="x', "EXPOSE x", "EXPOSE 0", "EXPOSE 70000",
+    ["RUN x", "FROM x", "COPY a b", "ENV", "ENV A", "ENV =1", 'ENV A="x', "EXPOSE x", "EXPOSE 0", "EXPOSE 70000",
      "EXPOSE 80/icmp", "EXPOSE 9-8", "VOLUME [\"\"]", "USER a b", "STOPSIGNAL SIGNOPE", "STOPSIGNAL 99", "SHELL bash",
-     "ONBUILD FROM x", "ONBUILD ONBUILD RUN x", "HEALTHCHECK x", "HEALTHCHECK --interval=x CMD a", "HEALTHCHECK CMD",
+     "ONBUILD FROM x", "ONBUILD ONBUILD RUN x", "USER", "LABEL", "HEALTHCHECK x", "HEALTHCHECK --interval=x CMD a", "HEALTHCHECK CMD",
      "HEALTHCHECK --nope=1 CMD a", "LABEL a", "ENV A=${x", "ENV A=\0", "nonsense"],
 )  # fmt: skip
 def test_refusals_name_the_change(change):
