@@ -174,7 +174,7 @@ def _leases(ctx):
 
 
 @pytest.fixture(scope="module")
-def _root():
+def shared():
     if os.getuid() != 0:
         pytest.skip("needs root: containers are made")
     base = f"/tmp/firkin-test-engine-{os.getpid()}-{os.urandom(2).hex()}"
@@ -186,10 +186,10 @@ def _root():
 
 
 @pytest.fixture
-def engine(_root):
+def engine(shared):
     """The module's engine; afterwards nothing may be left in it."""
-    yield _root
-    assert _root.is_empty()
+    yield shared
+    assert shared.is_empty()
 
 
 @pytest.fixture
