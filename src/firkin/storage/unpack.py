@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import errno
 import os
-from _stat import S_IFBLK, S_IFCHR, S_IFIFO, S_ISCHR, S_ISDIR
+from _stat import S_IFBLK, S_IFCHR, S_IFIFO, S_ISCHR, S_ISDIR, S_ISLNK
 
 from firkin.errors import FirkinError, InvalidArgument, PermissionDenied, ResourceExhausted, SyscallError
 from firkin.linux import path as at
@@ -38,6 +38,7 @@ _NOT_OURS = ("trusted.overlay.", "user.overlay.", "security.selinux")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIR = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _CACHED = 24
+_XATTR_SMALL = 2048  # ext4 without ea_inode says ENOSPC to what does not fit its one block
 _OUR_FAULT = (errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EROFS)
 
 
@@ -160,6 +161,7 @@ class Unpacker:
                 info = os.stat(base, dir_fd=directory, follow_symlinks=False)
                 if not S_ISDIR(info.st_mode):
                     self._clear(directory, base, info)
+                    directory = self._at(parent)
                     os.mkdir(base, 0o700, dir_fd=directory)
                     if is_whiteout(info):
                         at.set_xattr_at(directory, os.fsdecode(base), OPAQUE, b"y")
@@ -290,25 +292,17 @@ class Unpacker:
                 at.set_xattr_at(directory, os.fsdecode(hidden), OPAQUE, b"y")
 
     def _clear(self, directory: int, base: bytes, info: os.stat_result | None = None) -> None:
-        """Make room for a new ``base``. Descriptors of directories found through it are forgotten."""
+        """Make room for a new ``base``. No descriptor that ``_at`` gave is valid afterwards."""
         info = info or os.stat(base, dir_fd=directory, follow_symlinks=False)
-        if not S_ISDIR(info.st_mode):
+        if S_ISDIR(info.st_mode):
+            self._waste += 1
+            waste = f"{self._scratch}/waste-{self._waste}"
+            os.rename(base, waste, src_dir_fd=directory)
+            tree.remove(waste)
+        else:
             os.unlink(base, dir_fd=directory)
-            if info.st_mode & 0o170000 == 0o120000:
-                self._forget_all_but(directory)
-            return
-        self._waste += 1
-        waste = f"{self._scratch}/waste-{self._waste}"
-        os.rename(base, waste, src_dir_fd=directory)
-        tree.remove(waste)
-        self._forget_all_but(directory)
-
-    def _forget_all_but(self, directory: int) -> None:
-        # The caller still uses ``directory``: it stays open, under its own name, which cannot lead through ``base``.
-        for path, fd in list(self._open.items()):
-            if fd != directory:
-                os.close(fd)
-                del self._open[path]
+        if S_ISDIR(info.st_mode) or S_ISLNK(info.st_mode):
+            self._forget()  # some of them may have been found through ``base``
 
 
 def clean(name: bytes, entry: Entry) -> bytes:
@@ -344,6 +338,8 @@ def _set_xattrs(where: int | str, xattrs: dict[str, bytes]) -> None:
             else:
                 os.setxattr(where, key, value, follow_symlinks=False)
         except OSError as error:
+            if error.errno == errno.ENOSPC and len(value) > _XATTR_SMALL:
+                raise OSError(errno.E2BIG, f"xattr {key} of {len(value)} bytes is too large here") from error
             # What this file system or this kind of file cannot hold is left out, as docker does.
             if error.errno not in (errno.EOPNOTSUPP, errno.EPERM) or key.startswith("security.capability"):
                 raise

@@ -351,6 +351,18 @@ def test_real_attacks_stay_inside(paths, name):
     assert os.listdir(paths.tmp) == []
 
 
+def test_a_link_that_is_replaced_through_itself(paths):
+    """``a/l`` leads to ``a``: what is behind it must be looked up anew once it is another thing."""
+    top = unpack(paths, t.directory(b"a"), t.symlink(b"a/l", b"."), t.member(b"a/l/1"), t.directory(b"a/l/l"),
+                 t.member(b"a/l/x", b"x"))  # fmt: skip
+    assert sorted(str(p.relative_to(top)) for p in top.rglob("*")) == ["a", "a/1", "a/l", "a/l/l", "a/l/x"]
+
+
+def test_an_xattr_that_does_not_fit_is_no_full_disk(paths):
+    with pytest.raises(InvalidArgument, match=r"'f'.*too large"):
+        unpack(paths, t.pax((b"SCHILY.xattr.user.big", b"x" * 60_000)), t.member(b"f"))
+
+
 def test_hard_link_to_a_file_outside_through_a_symlink(paths):
     outside = Path(paths.root).parent / "outside"
     outside.write_bytes(b"secret")
