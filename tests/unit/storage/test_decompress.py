@@ -17,14 +17,20 @@ from firkin.errors import InvalidArgument, Unsupported
 from firkin.storage import decompress
 from firkin.storage.pump import Pump
 
-TEXT = os.urandom(300_000) + bytes(1_000_000) + b"end"
+TEXT = os.urandom(120_000) + bytes(500_000) + b"end"
 
 
 def zstd(data: bytes) -> bytes:
     return subprocess.run(["zstd", "-cq"], input=data, capture_output=True, check=True).stdout
 
 
-PACK = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstd, "none": bytes}
+PACK = {
+    "gzip": lambda data: gzip.compress(data, 1),
+    "bzip2": lambda data: bz2.compress(data, 1),
+    "xz": lambda data: lzma.compress(data, preset=0),
+    "zstd": zstd,
+    "none": bytes,
+}
 
 
 @pytest.fixture(params=["isal and zstandard", "standard library"])
@@ -36,7 +42,7 @@ def libraries(request, monkeypatch):
 
 @pytest.mark.usefixtures("libraries")
 @pytest.mark.parametrize("kind", PACK)
-@pytest.mark.parametrize("step", [1000, 1 << 20])
+@pytest.mark.parametrize("step", [5000, 1 << 20])
 def test_round_trip(kind, step):
     packed = PACK[kind](TEXT)
     assert decompress.detect(packed[:6]) == kind
@@ -98,14 +104,14 @@ def test_no_zstd_at_all(monkeypatch):
 @pytest.mark.usefixtures("libraries")
 @pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz", "zstd"])
 def test_bomb_comes_in_small_pieces(kind):
-    packed = PACK[kind](bytes(30 << 20))
+    packed = PACK[kind](bytes(6 << 20))
     total = 0
     for piece in decompress.chunks(io.BytesIO(packed)):
         assert len(piece) <= decompress.CHUNK
         total += len(piece)
-        if total > 20 << 20:
+        if total > 4 << 20:
             break
-    assert total > 20 << 20
+    assert total > 4 << 20
 
 
 def test_pump_gives_data_digest_and_errors():
@@ -124,6 +130,6 @@ def test_pump_can_be_left_in_the_middle():
     import threading
 
     before = threading.active_count()
-    with Pump(io.BytesIO(gzip.compress(bytes(30 << 20)))) as pump:
+    with Pump(io.BytesIO(gzip.compress(bytes(6 << 20), 1))) as pump:
         assert pump.read(1)
     assert threading.active_count() == before

@@ -125,19 +125,19 @@ def test_end_of_the_stream_between_entries_is_an_end():
 @pytest.mark.parametrize("form", ["gnu", "0.0", "0.1", "1.0"])
 def test_sparse_as_gnu_tar_writes_it(tmp_path, form):
     file = tmp_path / "holes"
-    pieces = [(0, b"begin"), *((n << 20, bytes([n]) * 5000) for n in range(1, 40))]
+    pieces = [(0, b"begin"), *((n << 20, bytes([n]) * 5000) for n in range(1, 26))]
     with file.open("wb") as stream:
         for offset, data in pieces:
             stream.seek(offset)
             stream.write(data)
-        stream.truncate(50 << 20)
+        stream.truncate(26 << 20)
     option = ["--format=gnu"] if form == "gnu" else ["--format=posix", f"--sparse-version={form}"]
     data = subprocess.run(
         ["tar", "-cS", *option, "-C", str(tmp_path), "holes"], check=True, capture_output=True
     ).stdout
     ((entry, content),) = read(data)
-    assert (entry.name, entry.size, entry.kind) == (b"holes", 50 << 20, header.FILE)
-    whole, at = bytearray(50 << 20), 0
+    assert (entry.name, entry.size, entry.kind) == (b"holes", 26 << 20, header.FILE)
+    whole, at = bytearray(26 << 20), 0
     for offset, length in entry.sparse:
         whole[offset : offset + length] = content[at : at + length]
         at += length
@@ -222,7 +222,7 @@ REFUSED = {
     ),
     "sparse 1.0: endless map": t.archive(
         t.pax((b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0"), (b"GNU.sparse.realsize", b"9")),
-        t.member(b"victim", b"99999999\n" + b"0\n" * (1 << 20)),
+        t.member(b"victim", b"99999999\n" + b"0\n" * 600_000),
     ),
     "sparse 0.1: odd map": t.archive(
         t.pax((b"GNU.sparse.map", b"0,1,2"), (b"GNU.sparse.size", b"9")), t.member(b"victim", b"x")
@@ -236,7 +236,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-@pytest.mark.parametrize("step", [100, 1 << 18])
+@pytest.mark.parametrize("step", [500, 1 << 18])
 def test_refused(name, step):
     with pytest.raises(InvalidArgument) as caught:
         read(REFUSED[name], step)
