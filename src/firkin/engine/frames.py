@@ -57,6 +57,10 @@ class Unpacker:
     def __init__(self) -> None:
         self._held = b""
 
+    def partial(self) -> bool:
+        """Say whether the beginning of a frame is held."""
+        return bool(self._held)
+
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return the frames that ``data`` completes. Raises ValueError for one that is too long."""
         if self._held:

@@ -45,8 +45,8 @@ class LogWriter:
 
     def __init__(self, path: str, max_size: int = 0, max_files: int = 1, fd: int = -1) -> None:
         self.path = path
-        self._max_size = max_size
-        self._max_files = max_files
+        self.max_size = max_size
+        self.max_files = max_files
         self.lost = 0  # bytes since the last frame that could be written
         self._why = 0
         self.fd = fd
@@ -73,7 +73,7 @@ class LogWriter:
             self.lost = 0
         else:
             self.lost += len(data)
-        if self._max_size and self._size >= self._max_size:
+        if self.max_size and self._size >= self.max_size:
             self._rotate()
 
     def _append(self, now: int, stream: int, data: bytes) -> bool:
@@ -97,11 +97,11 @@ class LogWriter:
 
     def _rotate(self) -> None:
         try:
-            for number in range(self._max_files - 1, 0, -1):
+            for number in range(self.max_files - 1, 0, -1):
                 older = self.path if number == 1 else f"{self.path}.{number - 1}"
                 if os.path.exists(older):
                     os.rename(older, f"{self.path}.{number}")
-            if self._max_files <= 1:
+            if self.max_files <= 1:
                 os.ftruncate(self.fd, 0)
             else:
                 os.close(self.fd)

@@ -28,6 +28,15 @@ class Client:
         self.stdin = False
         self.choose(streams)
 
+    def busy(self) -> bool:
+        """Say whether something is held for it, or half a frame has come from it."""
+        return bool(self.queue) or self.unpacker.partial()
+
+    def streams(self) -> list[str]:
+        """Return what ``choose`` was told."""
+        names = [name for name, stream in _STREAMS.items() if stream in self.wants]
+        return [*names, "stdin"] if self.stdin else names
+
     def choose(self, streams: Iterable[str]) -> None:
         names = set(streams)
         self.wants = frozenset(_STREAMS[name] for name in names & _STREAMS.keys())

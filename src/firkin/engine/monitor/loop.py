@@ -18,13 +18,15 @@ import termios
 
 from firkin.engine import frames
 from firkin.engine.monitor.client import Client
-from firkin.linux import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from collections.abc import Callable
 
     from firkin.engine.logfile import LogWriter
+else:
+    import _signal
 
 HIGH = 256 << 10
 _CHUNK = 64 << 10
@@ -113,7 +115,8 @@ class Loop:
 
     def idle(self) -> bool:
         """Say whether nothing is held for anybody."""
-        return not (self._input or self._throttled or any(client.queue for client in self.clients.values()))
+        held = self._input or self._throttled or (self.log is not None and self.log.lost)
+        return not (held or any(client.busy() for client in self.clients.values()))
 
     def _on_end(self, _: int) -> None:
         self.ended = True
@@ -121,7 +124,10 @@ class Loop:
     def _on_owner(self, _: int) -> None:
         self.owner_died = True
         self._forget(self.owner)
-        process.pidfd_send_signal(self.pidfd, 9)
+        try:
+            _signal.pidfd_send_signal(self.pidfd, 9)
+        except ProcessLookupError:
+            pass
 
     # -- clients --------------------------------------------------------------------------------------------
 

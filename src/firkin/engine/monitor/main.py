@@ -9,9 +9,13 @@ from firkin.engine import frames
 from firkin.engine.attachpoint import listen
 from firkin.engine.logfile import LogWriter
 from firkin.engine.monitor import channel as channels
+from firkin.engine.monitor import lean
+from firkin.engine.monitor.charge import Charge
 from firkin.engine.monitor.client import Client
-from firkin.engine.monitor.ending import end, give_up, record_failure
+from firkin.engine.monitor.crash import crash_report
+from firkin.engine.monitor.ending import end
 from firkin.engine.monitor.loop import Loop
+from firkin.engine.monitor.outcome import give_up, record_failure
 from firkin.engine.monitor.setup import Running, set_up
 from firkin.engine.plan import StartPlan
 from firkin.engine.steps import step
@@ -21,8 +25,6 @@ from firkin.wire import json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firkin.engine.context import Context
-
-LEAN_AFTER = 5.0  # seconds: a container that lives longer is worth a smaller monitor (engine/monitor/lean.py)
 
 
 def main(ctx: Context, channel: int, owner: int) -> None:
@@ -48,23 +50,28 @@ def main(ctx: Context, channel: int, owner: int) -> None:
         if not channels.report(channel, error):
             record_failure(ctx, plan, error)
         return
-    finish(ctx, plan, running, loop)
+    _watch(ctx, plan, running, loop)
 
 
-def finish(ctx: Context, plan: StartPlan, running: Running, loop: Loop) -> None:
-    """Copy to the end, then clean up."""
-    try:
-        loop.run()
-        end(ctx, plan, running, loop)
-    except BaseException:
-        # Our own death ends the container (PDEATHSIG); the next command reports it. Say why, for the bug report.
-        import traceback
-
-        with open(
-            f"{ctx.config.paths.container(plan.container_id)}/monitor-crash", "w", encoding="utf-8"
-        ) as file:
-            traceback.print_exc(file=file)
-        raise
+def _watch(ctx: Context, plan: StartPlan, running: Running, loop: Loop) -> None:
+    """Copy to the end, then clean up; become lean when it lasts."""
+    paths = ctx.config.paths
+    charge = Charge(
+        container_id=plan.container_id,
+        starts=plan.starts,
+        home=paths.container(plan.container_id),
+        bundle=paths.bundle(plan.container_id),
+        cgroup_path=f"{ctx.config.cgroup_parent}/{plan.container_id}",
+        network=plan.endpoint is not None,
+        rm=plan.rm,
+        started_ns=running.started_ns,
+        spare=running.spare,
+    )
+    with crash_report(charge.home):
+        if not lean.run_until_lasting(loop):
+            lean.become(charge, loop, paths.root, paths.run_root)
+            loop.run()  # it could not: go on as we are
+        end(charge, loop, lambda: ctx)
 
 
 def _start(ctx: Context, plan: StartPlan, running: Running, channel: int, owner: int) -> Loop:

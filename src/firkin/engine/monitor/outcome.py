@@ -1,0 +1,65 @@
+"""What becomes of the row: after an end, after a start that did not work."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from firkin import log
+from firkin.engine import tables
+from firkin.engine.erase import clean, erase
+from firkin.errors import CannotRun, to_wire
+from firkin.wire import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from firkin.engine.context import Context
+    from firkin.engine.monitor.setup import Running
+    from firkin.engine.plan import StartPlan
+
+
+def settle(ctx: Context, container_id: str, starts: int, record: dict[str, Any], *, rm: bool) -> None:
+    """Make the end known: the last step of a run, whoever does it."""
+    if rm:
+        erase(ctx, container_id, volumes=True)
+        return
+    with ctx.db.write():
+        tables.exited(
+            ctx.db,
+            container_id,
+            starts,
+            exit_code=record["exit_code"],
+            oom=record["oom"],
+            ending=json.dumps(record),
+            started_ns=record["started_ns"],
+            finished_ns=record["finished_ns"],
+        )
+
+
+def give_up(ctx: Context, plan: StartPlan, running: Running) -> None:
+    """Undo a start that did not work; the starter, who hears of it next, owns row and directories."""
+    for fd in (*running.spare, *running.outputs):
+        _close(fd)
+    try:
+        clean(ctx, plan.container_id, network=plan.endpoint is not None, cgroup=running.cgroup is not None)
+    except Exception as error:  # noqa: BLE001 - what is left is found by the row's state
+        log.debug(f"cleaning up after a failed start: {error}")
+
+
+def record_failure(ctx: Context, plan: StartPlan, error: BaseException) -> None:
+    """Write what the starter, who is gone, would have written."""
+    if plan.rm:
+        erase(ctx, plan.container_id, volumes=True)
+        return
+    code = error.exit_code if isinstance(error, CannotRun) else 128
+    with ctx.db.write():
+        tables.failed(ctx.db, plan.container_id, code, json.dumps(to_wire(error)), time.time_ns())
+
+
+def _close(fd: int) -> None:
+    try:
+        os.close(fd)
+    except OSError:
+        pass
