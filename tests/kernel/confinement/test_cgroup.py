@@ -394,10 +394,13 @@ def test_a_wrong_value_names_its_field(make):
     assert caught.value.fields["field"] == "cpu.period"
 
 
+@on("v1")
 def test_a_missing_controller_is_named(make):
+    if "net_cls" in layout().v1:
+        pytest.skip("this machine has net_cls")
     with pytest.raises(Unsupported) as caught:
-        make(rdma={"mlx5_0": {"hcaHandles": 3}})
-    assert (caught.value.fields["field"], caught.value.fields["controller"]) == ("rdma.mlx5_0", "rdma")
+        make(network={"classID": 3})
+    assert (caught.value.fields["field"], caught.value.fields["controller"]) == ("network.classID", "net_cls")
 
 
 def test_memory_can_be_raised_and_lowered(make):
@@ -465,7 +468,9 @@ def test_block_weight_is_written_or_refused_by_name(make):
     if files:
         cgroup = make(blockIO={"weight": 200})
         shown = [Path(d, name) for d in cgroup.directories().values() for name in WEIGHTS]
-        assert "200" in [path.read_text().split()[-1] for path in shown if path.exists()]
+        assert {"200", "1920"} & {
+            path.read_text().split()[-1] for path in shown if path.exists()
+        }  # io.weight is scaled
     else:
         with pytest.raises(Unsupported) as caught:
             make(blockIO={"weight": 200})
