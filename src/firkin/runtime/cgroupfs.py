@@ -52,7 +52,7 @@ def _own_cgroups(job: Job) -> dict[str, str]:
 
 
 def _host_directories(job: Job) -> dict[str, str]:
-    """Return controllers -> the host's directory of that v1 hierarchy."""
+    """Return controller -> the host's directory of that v1 hierarchy, in the order they were mounted."""
     fd = os.open("self/mountinfo", os.O_RDONLY | os.O_CLOEXEC, dir_fd=job.proc)
     chunks = []
     while chunk := os.read(fd, 65536):
@@ -71,19 +71,19 @@ def _legacy(job: Job, step: Mount, own_namespace: bool) -> int:
     attributes = step.options.add
     top = m.new_filesystem("tmpfs", "tmpfs", [("mode", "755")], attributes & ~m.MOUNT_ATTR_RDONLY)
     top_fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)
-    directories = _host_directories(job)
+    own = {words.split(",")[0]: (words, path) for words, path in _own_cgroups(job).items()}
     links: list[tuple[str, str]] = []
     mounts: list[tuple[str, int]] = []
-    for controllers, path in _own_cgroups(job).items():
-        first = controllers.split(",")[0]
-        if not controllers or first not in directories:
-            continue  # v2's line of a hybrid; or a hierarchy that the host does not show either
-        name = directories[first].rpartition("/")[2]
+    for first, directory in _host_directories(job).items():
+        if first not in own:
+            continue  # the second name of a joined pair, or a hierarchy that came later
+        controllers, path = own[first]
+        name = directory.rpartition("/")[2]
         os.mkdir(name, 0o755, dir_fd=top_fd)
         if own_namespace:
             mounts.append((name, _hierarchy(controllers, attributes)))
         else:
-            tree = m.clone_tree(AT_FDCWD, f"{directories[first]}{path}")
+            tree = m.clone_tree(AT_FDCWD, f"{directory}{path}")
             m.set_attributes(tree, add=attributes)
             mounts.append((name, tree))
         links += [(word, name) for word in controllers.split(",") if "," in controllers and word != name]
@@ -97,12 +97,10 @@ def _legacy(job: Job, step: Mount, own_namespace: bool) -> int:
 
 
 def _hierarchy(controllers: str, attributes: int) -> int:
-    parameters: list[tuple[str, str | None]] = []
     if controllers.startswith("name="):
-        parameters = [("none", None), ("name", controllers[5:])]
-    else:
-        parameters = [(word, None) for word in controllers.split(",")]
-    return m.new_filesystem("cgroup", "cgroup", parameters, attributes)
+        name = controllers[5:]
+        return m.new_filesystem("cgroup", name, [("none", None), ("name", name)], attributes)
+    return m.new_filesystem("cgroup", "cgroup", [(word, None) for word in controllers.split(",")], attributes)
 
 
 def _attach_all(top: int, mounts: list[tuple[str, int]]) -> None:

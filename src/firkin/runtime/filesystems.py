@@ -24,7 +24,7 @@ from firkin.linux.path import (
 )  # fmt: skip
 from firkin.runtime.cgroupfs import mount_cgroups
 from firkin.runtime.copyup import copy_tree
-from firkin.runtime.sources import apply_attributes, context
+from firkin.runtime.sources import apply_attributes, context, open_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def _check_over_proc(step: Mount, place: int) -> None:
 
 
 def _attach_bind(job: Job, step: Mount) -> None:
-    tree = job.sources[step.index]
+    tree = job.sources.get(step.index, -1)
+    if tree < 0:
+        tree = open_source(step, job.spec, job.bundle, job.plan.root_propagation)
     directory = stat.S_ISDIR(os.fstat(tree).st_mode)
     try:
         place = _place(job, step, directory=directory)
@@ -89,6 +91,7 @@ def _attach_bind(job: Job, step: Mount) -> None:
             error.add_note("a directory cannot be mounted onto a file, nor a file onto a directory")
         raise
     os.close(place)
+    os.close(tree)
 
 
 def _remount(job: Job, step: Mount) -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from firkin.record import Record
     from firkin.runtime.job import Job
+    from firkin.runtime.steps import Plan
 
 _JOIN_ORDER = ("cgroup", "ipc", "uts", "network", "time", "mount")
 
@@ -83,9 +84,19 @@ def _enter(job: Job) -> None:
     _make_late_namespaces(job)
 
 
+def late_namespaces(plan: Plan) -> int:
+    """Return the flags of what is made once the user namespace has its maps: its root then owns what is in there.
+
+    That is mqueue's file system, and lo and the queues in /sys/class/net.
+    """
+    kinds = ("ipc", "network") if "user" in plan.new else ()
+    return sum(ns.TYPES[kind][0] for kind in kinds if kind in plan.new)
+
+
 def _make_late_namespaces(job: Job) -> None:
-    if "user" in job.plan.new and "ipc" in job.plan.new:
-        ns.unshare(ns.CLONE_NEWIPC)  # now, so that its mqueue file system belongs to the namespace's root
+    late = late_namespaces(job.plan)
+    if late:
+        ns.unshare(late)
     if "time" in job.plan.new:
         # Offsets are written before the first process enters; this one enters at its execve (time_namespaces(7)).
         ns.unshare(ns.CLONE_NEWTIME)

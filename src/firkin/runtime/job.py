@@ -46,6 +46,7 @@ class Job:
         self.process: dict[str, Any] = spec.get("process") or {}
         self.linux: dict[str, Any] = spec.get("linux") or {}
         self.container_id = container_id
+        self.bundle = ""
         self.stdio = stdio
         self.channel = -1  # the child's end
         self.root = -1  # the root's mount, once it stands

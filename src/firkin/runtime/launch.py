@@ -141,7 +141,7 @@ def prepare(
     """Do all of ``launch`` up to the program."""
     validate(spec)
     job = Job(spec, make_plan(spec), container_id, stdio)
-    job.cache = cache
+    job.cache, job.bundle = cache, bundle
     job.cgroup, job.reaper, job.preserve_fds = cgroup, init, preserve_fds
     job.parent_death_signal, job.wait_to_exec, job.keyring = parent_death_signal, wait_to_exec, keyring
     if not job.process.get("args"):
@@ -243,8 +243,8 @@ def _start_child(job: Job) -> tuple[int, int]:
 
 
 def _flags(job: Job) -> int:
-    late = "ipc" if "user" in job.plan.new else ""  # init.py makes it when it is the namespace's root
-    return sum(ns.TYPES[kind][0] for kind in _AT_CLONE if kind in job.plan.new and kind != late)
+    flags = sum(ns.TYPES[kind][0] for kind in _AT_CLONE if kind in job.plan.new)
+    return flags & ~init.late_namespaces(job.plan)
 
 
 def _clone(job: Job, into: int | None, *, parent: bool = False) -> tuple[int, int]:

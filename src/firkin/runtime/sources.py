@@ -1,8 +1,9 @@
-"""Bind mounts, as far as they concern the host: detached copies with their attributes, made before the fork.
+"""Bind mounts, as far as they concern the host: detached copies with their attributes set, then attached inside.
 
-The monitor opens them with its own rights and in its own mount namespace, so a container in a user namespace needs no
-way through /var/lib or /root; an error here names its mount; and nothing is ever visible inside with attributes that
-are not yet set.
+Nothing is ever visible inside with attributes that are not yet set. Most are copied by the child, in their turn, so
+that mountinfo has them in the order of config.json. The monitor does it before the fork where the child could not: for
+a user namespace (which may have no way through /var/lib or /root), for id-mapped mounts, and for shared ones (the
+child's mounts are slaves of the host's by then).
 """
 
 from __future__ import annotations
@@ -25,16 +26,14 @@ _ATIME = m.MOUNT_ATTR__ATIME
 
 
 def open_sources(plan: Plan, spec: dict[str, Any], bundle: str) -> dict[int, int]:
-    """Return mount index -> descriptor of the detached mount, for each bind mount. The caller closes them."""
+    """Return mount index -> descriptor of the detached mount, for what is opened early. The caller closes them."""
     opened: dict[int, int] = {}
-    linux = spec.get("linux") or {}
-    slave = plan.root_propagation & m.MS_SHARED == 0 or "user" in plan.new
+    userns = "user" in plan.new or plan.joined("user")
     try:
         for step in plan.steps:
-            if isinstance(step, Mount) and step.kind == "bind":
-                entry = spec["mounts"][step.index]
+            if isinstance(step, Mount) and step.kind == "bind" and (userns or _early(step, spec)):
                 try:
-                    opened[step.index] = open_source(step, entry, linux, bundle, slave=slave)
+                    opened[step.index] = open_source(step, spec, bundle, plan.root_propagation)
                 except (OSError, InvalidArgument) as error:
                     error.add_note(context(step))
                     raise
@@ -50,10 +49,14 @@ def context(step: Mount) -> str:
     return f"while mounting {step.destination}, mounts[{step.index}] of config.json"
 
 
-def open_source(
-    step: Mount, entry: dict[str, Any], linux: dict[str, Any], bundle: str, *, slave: bool
-) -> int:
+def _early(step: Mount, spec: dict[str, Any]) -> bool:
+    shared = any(propagation & m.MS_SHARED for propagation in step.options.propagation)
+    return shared or bool(step.options.idmap or spec["mounts"][step.index].get("uidMappings"))
+
+
+def open_source(step: Mount, spec: dict[str, Any], bundle: str, root_propagation: int) -> int:
     """Return a detached copy of the step's source, ready to be attached."""
+    entry, linux = spec["mounts"][step.index], spec.get("linux") or {}
     if not step.source:
         raise InvalidArgument(f"mounts[{step.index}]: a bind mount needs a source")
     source = step.source if step.source.startswith("/") else f"{bundle}/{step.source}"
@@ -61,7 +64,7 @@ def open_source(
     tree = m.clone_tree(AT_FDCWD, source, recursive=options.recursive)
     try:
         apply_attributes(tree, step)
-        if slave and not options.propagation:
+        if not options.propagation and not root_propagation & m.MS_SHARED:
             m.set_attributes(tree, propagation=m.MS_SLAVE, recursive=True)
         if options.idmap or entry.get("uidMappings"):
             _map_ids(tree, step, entry, linux)
