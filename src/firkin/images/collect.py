@@ -19,16 +19,22 @@ def collect(store: Shelf, blobs: set[str], layers: set[str]) -> tuple[list[str],
         if not alone:
             return gone, freed
         for diff_id in sorted(layers - store.table.held_layers()):
-            size = store.layers.get(diff_id).size if store.layers.has(diff_id) else 0
+            size = held_bytes(store, set(), {diff_id})
             if store.layers.remove(diff_id):
                 gone.append(diff_id)
                 freed += size
         for digest in sorted(blobs - store.table.held_blobs()):
-            size = store.blobs.size(digest) if store.blobs.has(digest) else 0
+            size = held_bytes(store, {digest}, set())
             if store.blobs.remove(digest):
                 gone.append(digest)
                 freed += size
     return gone, freed
+
+
+def held_bytes(store: Shelf, blobs: set[str], layers: set[str]) -> int:
+    """Return the bytes that these blobs and unpacked layers hold, those that are here."""
+    unpacked = sum(store.layers.get(one).size for one in layers if store.layers.has(one))
+    return unpacked + sum(store.blobs.size(one) for one in blobs if store.blobs.has(one))
 
 
 def unreferenced(store: Shelf) -> tuple[set[str], set[str]]:

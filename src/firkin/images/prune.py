@@ -1,14 +1,14 @@
-"""Content that nothing needs: after a removal, after a load that failed or was killed, and on demand.
+"""Content that nothing needs: on demand (``image prune``), and after a command that was killed (``recover``).
 
-Rows first, content after: a crash between the two leaves content that ``recover`` and ``prune`` find by comparing what
-lies on the disk with what rows name. Only who is alone (content_lock.Deleting) may delete.
+Rows first, content after: a crash between the two leaves content that is found by comparing what lies on the disk with
+what rows name.
 """
 
 from __future__ import annotations
 
 from firkin.images import content_lock
-from firkin.images.collect import collect, unreferenced
-from firkin.images.remove import RemovalPlan, apply, report
+from firkin.images.collect import collect, held_bytes, unreferenced
+from firkin.images.remove import RemovalPlan, apply, asked, release, report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,38 +18,46 @@ if TYPE_CHECKING:
     from firkin.images.shelf import Shelf
 
 
+class _DryRun(Exception):
+    """Takes the transaction back."""
+
+
 def prune(
     store: Shelf, used_by: UsedBy | Callable[[], UsedBy] | None, *, everything: bool, dry_run: bool
 ) -> tuple[Removed, int]:
-    """Remove nameless images (``everything``: all) that no container uses, then content without rows."""
+    """Remove nameless images (``everything``: all) that no container uses, then content without rows.
+
+    A dry run changes the rows, looks what that sets free, and rolls back.
+    """
     done: Removed = []
-    held = 0
-    with store.db.write():
-        used = (used_by() if callable(used_by) else used_by) or {}
-        for row in store.table.all():
-            if used.get(row.id) or (row.names and not everything):
-                continue
-            plan = RemovalPlan(untag=row.names, delete=True, forget=False)
-            done += report(store, row, plan)
-            held += sum(layer.blob_size for layer in store.table.layers(row.id)) if dry_run else 0
-            if not dry_run:
-                apply(store, row, plan, set(), set())
-    if dry_run:
-        return done, held
-    _, freed = collect(store, *unreferenced(store))
-    return done, freed
-
-
-def recover(store: Shelf, used_by: UsedBy | None) -> list[str]:
-    """See ImageStore.recover. ``used_by`` None: who uses what is not known, removed images stay."""
-    changed = content_lock.killed(store.paths)
-    if used_by is not None and (waiting := store.table.removed()):
+    freed = 0
+    try:
         with store.db.write():
-            for identifier in waiting:
-                if not used_by.get(identifier):
-                    store.table.delete(identifier)
-                    changed = True
-    if not changed:
-        return []
-    store.blobs.sweep()
-    return collect(store, *unreferenced(store))[0]
+            used = asked(used_by) or {}
+            for row in store.table.all():
+                if used.get(row.id) or (row.names and not everything):
+                    continue
+                plan = RemovalPlan(untag=row.names, delete=True, forget=False)
+                done += report(store, row, plan)
+                apply(store, row, plan, set(), set())
+            release(store, used, set(), set())
+            if dry_run:
+                freed = held_bytes(store, *unreferenced(store))
+                raise _DryRun
+    except _DryRun:
+        return done, freed
+    return done, collect(store, *unreferenced(store))[1]
+
+
+def recover(store: Shelf, used_by: UsedBy | Callable[[], UsedBy] | None) -> list[str]:
+    """See ImageStore.recover. ``used_by`` None: who uses what is not known, forgotten images stay."""
+    killed = content_lock.killed(store.paths)
+    blobs: set[str] = set()
+    layers: set[str] = set()
+    if used_by is not None and store.table.removed():
+        with store.db.write():
+            release(store, asked(used_by) or {}, blobs, layers)
+    if killed:
+        store.blobs.sweep()
+        blobs, layers = unreferenced(store)
+    return collect(store, blobs, layers)[0]

@@ -57,19 +57,28 @@ def remove(
         found = find(store.table, text)
         if isinstance(found, str):
             return _remove_host_name(store, text, dry_run=dry_run)
-        users = users_of(used_by, found.id)
-        plan = plan_removal(found, asked_name(found, text), force, users, text)
+        used = asked(used_by)
+        plan = plan_removal(found, asked_name(found, text), force, (used or {}).get(found.id, ()), text)
         done = report(store, found, plan)
         if not dry_run:
             apply(store, found, plan, blobs, layers)
+            if used is not None:
+                release(store, used, blobs, layers)
     collect(store, blobs, layers)
     return done
 
 
-def users_of(used_by: UsedBy | Callable[[], UsedBy] | None, identifier: str) -> Sequence[User]:
-    """Return the containers of an image, from a mapping or from whoever makes one."""
-    known = used_by() if callable(used_by) else used_by
-    return known.get(identifier, ()) if known else ()
+def asked(used_by: UsedBy | Callable[[], UsedBy] | None) -> UsedBy | None:
+    """Return who uses what, from a mapping or from whoever makes one; None where it is not known."""
+    return used_by() if callable(used_by) else used_by
+
+
+def release(store: Shelf, used: UsedBy, blobs: set[str], layers: set[str]) -> bool:
+    """Delete the rows of images that were forgotten (1) and that no container needs any more."""
+    gone = [identifier for identifier in store.table.removed() if not used.get(identifier)]
+    for identifier in gone:
+        _delete(store, identifier, blobs, layers)
+    return bool(gone)
 
 
 def asked_name(row: ImageRow, text: str) -> str | None:
@@ -138,11 +147,15 @@ def apply(store: Shelf, row: ImageRow, plan: RemovalPlan, blobs: set[str], layer
     if plan.forget:
         table.mark_removed(row.id)
     if plan.delete:
-        for layer in table.layers(row.id):
-            blobs.add(layer.blob)
-            layers.add(layer.diff_id)
-        blobs.update(blob.digest for blob in table.blobs(row.id))
-        table.delete(row.id)
+        _delete(store, row.id, blobs, layers)
+
+
+def _delete(store: Shelf, identifier: str, blobs: set[str], layers: set[str]) -> None:
+    for layer in store.table.layers(identifier):
+        blobs.add(layer.blob)
+        layers.add(layer.diff_id)
+    blobs.update(blob.digest for blob in store.table.blobs(identifier))
+    store.table.delete(identifier)
 
 
 def _in_use(row: ImageRow, text: str, users: Sequence[User]) -> InUse:

@@ -121,10 +121,11 @@ class ImageStore(Shelf):
         """
         find(self.table, identifier)
 
-    def recover(self, used_by: UsedBy | None = None) -> builtins.list[str]:
+    def recover(self, used_by: UsedBy | Callable[[], UsedBy] | None = None) -> builtins.list[str]:
         """Finish what killed commands left: content without rows, images that the last container let go.
 
-        Cheap when nothing happened (one directory is listed). Returns what was removed.
+        Cheap when nothing happened (one directory, one query). Returns what was removed. For the command that repairs
+        what a killed one left, and for the removal of a container.
         """
         from firkin.images.prune import recover
 

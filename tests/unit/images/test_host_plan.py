@@ -11,7 +11,7 @@ from firkin.images import host, host_plan
 from firkin.images.host_plan import UnknownExposure, visible
 from firkin.paths import Paths
 
-PATHS = Paths(root="/var/lib/firkin", run_root="/run/firkin")
+PATHS = Paths(root="/nonexistent/firkin", run_root="/run/firkin")
 
 
 def line(number, parent, path, fstype, root="/"):
@@ -19,6 +19,11 @@ def line(number, parent, path, fstype, root="/"):
 
 
 ROOT = line(1, 0, "/", "ext4")
+
+
+@pytest.fixture(autouse=True)
+def no_engine_of_this_machine(monkeypatch):
+    monkeypatch.setattr(host_plan, "DEFAULT_ROOT", "/nonexistent/default")
 
 
 @pytest.fixture
@@ -189,10 +194,10 @@ def test_nothing_below_what_the_container_has_of_its_own_or_below_an_unseen_moun
     text += (
         line(5, 4, "/net/local", "ext4")
         + line(6, 1, "/dev", "devtmpfs")
-        + line(7, 1, "/var/lib/firkin", "ext4")
+        + line(7, 1, "/nonexistent/firkin", "ext4")
     )
     assert {m["destination"] for m in plan(text).mounts if m["type"] in {"overlay", "bind"}} & {
-        "/run/media/usb", "/net/local", "/net", "/dev", "/var/lib/firkin",
+        "/run/media/usb", "/net/local", "/net", "/dev", "/nonexistent/firkin",
     } == set()  # fmt: skip
 
 

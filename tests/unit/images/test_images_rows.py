@@ -238,6 +238,17 @@ def test_by_force_an_image_of_stopped_containers_is_forgotten_but_still_there_fo
         store.hold(A)
 
 
+def test_a_forgotten_image_goes_with_the_next_removal_or_prune_without_its_container(store):
+    for clean in (lambda: store.remove("b:1", used_by={}), lambda: store.prune({})):
+        add(store, A, [X], BUSYBOX)
+        add(store, B, [Y], "docker.io/library/b:1")
+        store.remove("busybox", force=True, used_by={A: [STOPPED]})
+        assert store.table.removed() == [A]
+        clean()
+        assert store.table.removed() == []
+        assert X not in store.layers.held
+
+
 def test_loading_a_forgotten_image_again_brings_it_back(store):
     add(store, A, [X], BUSYBOX)
     store.remove("busybox", force=True, used_by={A: [STOPPED]})
@@ -265,7 +276,8 @@ def test_an_id_with_several_names_must_be_forced(store):
 def test_prune_takes_the_nameless_and_content_that_no_row_names(store):
     add(store, A, [X])
     add(store, B, [Y], BUSYBOX)
-    assert store.prune(dry_run=True)[0] == [("deleted", A), ("deleted", X)]
+    assert store.prune(dry_run=True) == ([("deleted", A), ("deleted", X)], 2 * 100 + 2 * 10)
+    assert names(store) == {"a": (), "b": ("busybox:latest",)}
     done, freed = store.prune({A: []})
     assert done == [("deleted", A), ("deleted", X)]
     assert freed == 2 * 100 + 2 * 10, "X with its image, and Z, which had no row"
