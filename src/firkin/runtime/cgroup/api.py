@@ -141,5 +141,5 @@ def _driver(path: str) -> Driver:
 def list_containers(parent: str) -> list[str]:
     """Return the names of the cgroups below ``parent`` in any hierarchy, sorted: what an engine has left."""
     where = layout()
-    mounts = set(where.v1.values()) or {where.unified or ""}
+    mounts = {*where.v1.values(), *([where.unified] if where.unified else [])}
     return sorted({name for mount in mounts for name in tree.children(f"{mount}/{check_path(parent)}")})
