@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SRC := src tests bench tools
 
-.PHONY: help setup demo check fix lint types imports unit kernel e2e test bench fuzz clean
+.PHONY: help setup demo check fix lint types imports unit kernel e2e test cgroup2 bench clean
 help:          ## this list
-	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: $(VENV)/.done ## Debian packages and the virtual environment
 $(VENV)/.done: pyproject.toml tools/setup
@@ -38,6 +38,9 @@ kernel: setup ## against the real kernel
 	$(BIN)/pytest tests/kernel tests/startup tests/fuzz
 e2e: setup ## black box, through the command line
 	$(BIN)/pytest tests/e2e
+cgroup2: setup ## what needs pure cgroup v2, in a virtual machine (../shared/vm)
+	../shared/vm/cgroup2-vm --install --engine uml --timeout 1800 --share "$$PWD" -- \
+		$(BIN)/python -m pytest --timeout 300 tests/cgroup2 tests/kernel/confinement/test_cgroup.py
 bench: setup ## beside podman, docker, runc and bwrap, interleaved
 	$(BIN)/python bench/run.py
 clean:
