@@ -81,17 +81,21 @@ def check_source(mount: Mount) -> None:
 
 
 def volume_paths(ctx: Context, points: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Return mount target -> directory for the mounts of type volume, subpaths resolved inside the volume."""
-    found = {}
-    for point in points:
-        if point["Type"] == "volume":
-            path = ctx.volumes.path(point["Name"])
-            found[point["Destination"]] = _sub(path, point["subpath"]) if point.get("subpath") else path
-    return found
+    """Return mount target -> directory of the volume, for the mounts of type volume."""
+    return {p["Destination"]: ctx.volumes.path(p["Name"]) for p in points if p["Type"] == "volume"}
 
 
-def _sub(root: str, subpath: str) -> str:
-    """Return the directory ``subpath`` inside the volume, which is the containers' and may be hostile."""
+def subpaths(points: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return mount target -> path inside the volume, for the mounts that show a part of it."""
+    return {p["Destination"]: p["subpath"] for p in points if p.get("subpath")}
+
+
+def open_subpath(root: str, subpath: str) -> int:
+    """Return a descriptor (O_PATH) of ``subpath`` inside the volume ``root``, which may be hostile.
+
+    A descriptor, because a container with the same volume can put a symlink in the place of what was looked at. The
+    caller opens it in the mount namespace that copies it, and closes it. Raises InvalidArgument.
+    """
     from firkin.linux.path import RESOLVE_NO_SYMLINKS, open_in_root
 
     folder = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -104,12 +108,10 @@ def _sub(root: str, subpath: str) -> str:
         ) from None
     finally:
         os.close(folder)
-    try:
-        if not stat.S_ISDIR(os.fstat(fd).st_mode) and not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise InvalidArgument(f"path {subpath} in the volume is neither a directory nor a file")
-        return os.readlink(f"/proc/self/fd/{fd}")
-    finally:
+    if not stat.S_ISDIR(os.fstat(fd).st_mode) and not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
+        raise InvalidArgument(f"path {subpath} in the volume is neither a directory nor a file")
+    return fd
 
 
 def fresh(points: Sequence[dict[str, Any]]) -> dict[str, str]:
@@ -140,6 +142,8 @@ def _again(point: dict[str, Any], mode: str) -> Mount:
         read_only=mode == "ro" or not point["RW"],
         mode=mode,
         no_copy=True,
+        subpath=point.get("subpath", ""),
+        propagation=point["Propagation"] if point["Type"] == "bind" else "",
     )
 
 

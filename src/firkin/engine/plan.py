@@ -25,6 +25,7 @@ class StartPlan(Record):
     kind: str = "image"  # or "host"
     masks: list[str] = []  # what the image "host" hides
     volumes: dict[str, str] = {}  # mount target -> directory of the volume
+    subpaths: dict[str, str] = {}  # target -> what of its volume is mounted
     fresh: dict[str, str] = {}  # target -> volume that takes the image's content if it is empty
     endpoint: dict[str, Any] | None = None  # network.Endpoint, for the bridge
     namespaces: dict[str, str] = {}  # to join: OCI type -> /proc/PID/ns/...

@@ -13,6 +13,7 @@ Whoever works on a container says so in its row first and takes it back last, so
 from __future__ import annotations
 
 import os
+import time
 
 from firkin import log
 from firkin.engine import liveness, locks, owners, states, tables
@@ -22,7 +23,9 @@ from firkin.errors import FirkinError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firkin.engine.context import Context
+    from firkin.engine.row import Container
 
+_PATIENCE = 400  # looks at a start whose starter was killed, 5 ms apart
 _ID = 64  # length of an id; other files in RUN/locks are other rooms'
 
 
@@ -57,14 +60,9 @@ def _attempt(ctx: Context, container_id: str) -> None:
             locks.forget(ctx.config.paths, container_id)
             return
         try:
+            if container.state == states.STARTING:
+                _await_start(ctx, container)
             if liveness.alive(container.monitor_pid, container.monitor_start):
-                state = read_state(ctx, container)
-                if container.state == states.STARTING and state is not None:
-                    with ctx.db.write():
-                        tables.running(
-                            ctx.db, container.id, container.starts, state["pid"], state["start_time"],
-                            state["started_ns"],
-                        )  # fmt: skip
                 return
             if container.state not in states.SETTLED:
                 repair(ctx, container)
@@ -74,6 +72,26 @@ def _attempt(ctx: Context, container_id: str) -> None:
                 erase(ctx, container.id, volumes=True)
         except (FirkinError, OSError) as error:
             log.debug(f"reconcile {container_id[:12]}: {error}")
+
+
+def _await_start(ctx: Context, container: Container) -> None:
+    """The starter is dead, or it would hold the lock; its monitor goes on alone, or reads end of file and ends."""
+    for _ in range(_PATIENCE):
+        state = read_state(ctx, container)
+        if state is not None:
+            with ctx.db.write():
+                tables.running(
+                    ctx.db,
+                    container.id,
+                    container.starts,
+                    state["pid"],
+                    state["start_time"],
+                    state["started_ns"],
+                )
+            return
+        if not liveness.alive(container.monitor_pid, container.monitor_start):
+            return
+        time.sleep(0.005)
 
 
 def _sweep_tmp(ctx: Context) -> None:

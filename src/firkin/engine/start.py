@@ -157,6 +157,7 @@ def _plan(
         root=overlay.to_dict(),
         kind=root["kind"],
         volumes=mounts.volume_paths(ctx, points) if points else {},
+        subpaths=mounts.subpaths(points),
         fresh=mounts.fresh(points) if starts == 1 else {},
         boot_id=boot_id(),
         rm=bool(container.rm),

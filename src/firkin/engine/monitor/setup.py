@@ -72,8 +72,9 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
         step("network-attached")
         log.mark("network")
     cgroup_path = f"{ctx.config.cgroup_parent}/{plan.container_id}"
+    volumes = _with_subpaths(plan, running)
     found = facts(
-        plan, options, rootfs=rootfs, cgroup_path=cgroup_path, namespaces=namespaces,
+        plan.replace(volumes=volumes), options, rootfs=rootfs, cgroup_path=cgroup_path, namespaces=namespaces,
         cgroup_version=1 if layout().v1 else 2, files=files.paths(home, plan),
     )  # fmt: skip
     files.write(home, plan, options, found)
@@ -169,6 +170,18 @@ def _fill(ctx: Context, root: int, target: str, volume: str) -> None:
         ctx.volumes.fill(volume, source)
     finally:
         os.close(source)
+
+
+def _with_subpaths(plan: StartPlan, running: Running) -> dict[str, str]:
+    """Return plan.volumes, with our descriptor in the place of each volume of which only a part is mounted."""
+    volumes = dict(plan.volumes)
+    for target, subpath in plan.subpaths.items():
+        from firkin.engine.mounts import open_subpath
+
+        fd = open_subpath(volumes[target], subpath)
+        running.spare.append(fd)
+        volumes[target] = f"/proc/self/fd/{fd}"
+    return volumes
 
 
 def _host_view(ctx: Context, options: CreateOptions, home: str, found: Any) -> Any:  # noqa: ANN401
