@@ -39,12 +39,14 @@ class UnknownExposure(InvalidArgument):
 
 
 class HostMount(Record):
-    """One visible mount of the host, from mountinfo."""
+    """One visible mount of the host, from mountinfo: directory ``root`` of the file system ``device`` at ``path``."""
 
     path: str
     fstype: str
     parent: int
     number: int
+    device: str
+    root: str
 
 
 class HostPlan(Record):
@@ -72,7 +74,9 @@ def host_plan(
     folders: list[str] = []
     mounts: list[dict[str, Any]] = []
     hidden = (*OWN, *state)
-    for index, mount in enumerate(_seen(visible(mountinfo), hidden)):
+    reachable = visible(mountinfo)
+    seen = _seen(reachable, hidden)
+    for index, mount in enumerate(seen):
         if mount.fstype in COPIED and container_dir is not None:
             upper, work = (f"{container_dir}/host/{index}/{side}" for side in ("upper", "work"))
             folders += (upper, work)
@@ -81,7 +85,10 @@ def host_plan(
             mounts.append(_bind(mount.path))
     mounts.append(_tmpfs("/run", "rw", "mode=755", "size=65536k"))
     masked += [path for path in state if not _below(path, OWN) and os.path.isdir(path)]
-    mounts += [_mask(path) for path in masked]
+    kinds = {path: os.path.isdir(path) for path in masked}
+    kinds.update(aliases(kinds, reachable, seen))
+    masked = list(kinds)
+    mounts += [_mask(path, directory=directory) for path, directory in kinds.items()]
     return HostPlan(lowers=("/",), masked=tuple(masked), folders=tuple(folders), mounts=tuple(mounts))
 
 
@@ -100,7 +107,10 @@ def visible(mountinfo: str) -> list[HostMount]:
         if not dash or len(parts) < 6:
             continue
         path = _unescaped(parts[4])
-        mount = HostMount(path=path, fstype=right.split(" ")[0], parent=int(parts[1]), number=int(parts[0]))
+        mount = HostMount(
+            path=path, fstype=right.split(" ")[0], parent=int(parts[1]), number=int(parts[0]), device=parts[2],
+            root=_unescaped(parts[3]),
+        )  # fmt: skip
         at.setdefault(path, []).append(mount)
     reachable: dict[str, HostMount] = {}
     for path in sorted(at, key=lambda p: (p.count("/") if p != "/" else 0, p)):
@@ -151,6 +161,38 @@ def _seen(mounts: list[HostMount], hidden: Sequence[str]) -> list[HostMount]:
     return kept
 
 
+def aliases(masked: dict[str, bool], reachable: list[HostMount], seen: list[HostMount]) -> dict[str, bool]:
+    """Return the other places where the container could see what is masked, because its file system is there twice.
+
+    /home bound from /srv/home: /home/ann/.ssh is /srv/home/ann/.ssh too; a bind of /etc somewhere has a shadow too.
+    """
+    places = [*seen, *(mount for mount in reachable if mount.path == "/")]
+    if len({mount.device for mount in (*places, *reachable)}) == len(
+        {m.number for m in (*places, *reachable)}
+    ):
+        return {}
+    mounts = {mount.path: mount for mount in reachable}
+    found: dict[str, bool] = {}
+    for path, directory in masked.items():
+        real = os.path.realpath(path)
+        holder = mounts.get(real) or _around(real, mounts)
+        if holder is None:
+            continue
+        inside = _joined(holder.root, real[len(holder.path.rstrip("/")) :])
+        for place in places:
+            if (
+                place.number != holder.number
+                and place.device == holder.device
+                and _below(inside, (place.root,))
+            ):
+                found[_joined(place.path, inside[len(place.root.rstrip("/")) :])] = directory
+    return {path: directory for path, directory in found.items() if path not in masked}
+
+
+def _joined(folder: str, rest: str) -> str:
+    return f"{folder.rstrip('/')}/{rest.strip('/')}".rstrip("/") or "/"
+
+
 def _without(masked: list[str], exposes: Sequence[str], state: Sequence[str]) -> list[str]:
     for given in exposes:
         path = _asked(given)
@@ -197,7 +239,7 @@ def _unknown(given: str, masked: Sequence[str]) -> UnknownExposure:
 
 
 def _below(path: str, folders: Iterable[str]) -> bool:
-    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+    return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in folders)
 
 
 def _unescaped(text: str) -> str:
@@ -237,8 +279,8 @@ def _tmpfs(path: str, *options: str) -> dict[str, Any]:
     return {"destination": path, "type": "tmpfs", "source": "tmpfs", "options": [*options, "nosuid", "nodev"]}
 
 
-def _mask(path: str) -> dict[str, Any]:
-    if os.path.isdir(path):
+def _mask(path: str, *, directory: bool) -> dict[str, Any]:
+    if directory:
         return _tmpfs(path, "ro", "mode=000", "noexec")
     return {
         "destination": path,

@@ -14,8 +14,8 @@ from firkin.paths import Paths
 PATHS = Paths(root="/nonexistent/firkin", run_root="/run/firkin")
 
 
-def line(number, parent, path, fstype, root="/"):
-    return f"{number} {parent} 8:1 {root} {path} rw,relatime shared:1 - {fstype} /dev/x rw\n"
+def line(number, parent, path, fstype, root="/", device=None):
+    return f"{number} {parent} {device or f'8:{number}'} {root} {path} rw,relatime shared:1 - {fstype} /dev/x rw\n"
 
 
 ROOT = line(1, 0, "/", "ext4")
@@ -225,6 +225,39 @@ def test_names_with_blanks_and_colons_are_kept(home, monkeypatch):
     monkeypatch.setattr(os.path, "isdir", lambda path: True)
     mount = mounts_of(plan(ROOT + line(2, 1, "/a\\040b:c", "ext4"), container_dir="/c"))["/a b:c"]
     assert "lowerdir=/a b\\:c" in mount["options"]
+
+
+def test_secrets_are_masked_wherever_their_file_system_is_seen_a_second_time(home, monkeypatch):
+    """A bind of /etc has a shadow too, and a /home that is bound from elsewhere is there twice."""
+    (home / ".ssh").mkdir()
+    monkeypatch.setattr(os.path, "isdir", lambda path: True)
+    base = str(home.parent)
+    text = ROOT + line(2, 1, "/jail", "ext4", root=base, device="8:1") + line(3, 1, "/other", "ext4")
+    assert set(plan(text).masked) == {
+        f"{home}/.ssh",
+        f"/jail/{home.name}/.ssh",
+        "/nonexistent/firkin",
+        "/nonexistent/default",
+    }
+    bound = ROOT + line(2, 1, str(home), "ext4", root="/srv/ann", device="8:1")
+    assert set(plan(bound).masked) >= {f"{home}/.ssh", "/srv/ann/.ssh"}
+
+
+def test_a_second_place_is_exposed_with_the_first(home, monkeypatch):
+    (home / ".ssh").mkdir()
+    monkeypatch.setattr(os.path, "isdir", lambda path: True)
+    text = ROOT + line(2, 1, "/jail", "ext4", root=str(home), device="8:1")
+    assert "/jail/.ssh" in plan(text).masked
+    assert "/jail/.ssh" not in plan(text, exposes=[f"{home}/.ssh"]).masked
+
+
+def test_a_subvolume_is_another_place_only_where_its_root_says_so(home, monkeypatch):
+    (home / ".ssh").mkdir()
+    monkeypatch.setattr(os.path, "isdir", lambda path: True)
+    text = line(1, 0, "/", "btrfs", root="/@", device="0:30") + line(
+        2, 1, "/home", "btrfs", root="/@home", device="0:30"
+    )
+    assert not [path for path in plan(text).masked if path.startswith("/home") and ".ssh" in path]
 
 
 def test_the_image_itself():
