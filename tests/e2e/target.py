@@ -148,6 +148,10 @@ class Podman(_Elsewhere):
         )  # fmt: skip
 
     def start(self) -> None:
+        # podman raises these limits, which root may not do where CAP_SYS_RESOURCE is missing.
+        limits = '"nofile=1024:1024", "nproc=4096:4096"'
+        (self.home / "containers.conf").write_text(f"[containers]\ndefault_ulimits = [{limits}]\n")
+        self.environ["CONTAINERS_CONF"] = str(self.home / "containers.conf")
         self._hold("exec sleep infinity")
         deadline = time.monotonic() + 5
         while (

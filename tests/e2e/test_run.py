@@ -96,6 +96,18 @@ def test_much_output_is_neither_lost_nor_reordered(target: Target) -> None:
     assert told == "\n".join(str(number) for number in range(1, 300_001))
 
 
+@pytest.mark.only("firkin", "docker")
+def test_when_the_reader_goes_we_end_and_the_container_does_not(target: Target, name: str) -> None:
+    words = " ".join(target.argv("run", "--name", name, "busybox", "yes"))
+    ran = subprocess.run(
+        ["bash", "-c", f"{words} | head -n 1; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True, text=True, timeout=60, env=target.environ,
+    )  # fmt: skip
+    assert ran.stdout.split() == ["y", "1"]
+    assert "broken pipe" in ran.stderr
+    assert target.out("inspect", "-f", "{{.State.Running}}", name) == "true"
+
+
 def test_the_process_flags(target: Target) -> None:
     told = target.out(
         "run", "--rm", "-w", "/new/dir", "-u", "7:8", "--hostname", "box", "busybox",

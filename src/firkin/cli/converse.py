@@ -2,6 +2,7 @@
 
     signal            with a terminal for the container        without
     SIGWINCH          its size follows                         -
+    SIGPIPE           who reads our output has gone: we end, the container runs on, as docker has it
     the others        we end by it, the terminal mended        sent on to the container (--sig-proxy)
 
 Signals that come before the container runs wait in ``held`` and are sent on as soon as it does.
@@ -12,6 +13,8 @@ from __future__ import annotations
 import os
 
 from firkin.cli.complaint import Quit
+from firkin.cli.output import err
+from firkin.cli.session import PROGRAM
 from firkin.cli.terminal import Raw, detach_keys, size
 from firkin.errors import FirkinError, InvalidArgument
 
@@ -27,6 +30,7 @@ else:
 NOT_PROXIED = ("SIGCHLD", "SIGPIPE", "SIGURG", "SIGKILL", "SIGSTOP", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU",
                "SIGCONT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGABRT", "SIGSYS", "SIGPROF",
                "SIGVTALRM", "SIGXCPU", "SIGXFSZ", "SIGIO", "SIGPWR", "SIGSTKFLT")  # fmt: skip
+BROKEN = 1  # docker's exit code when its output's reader has gone
 FATAL = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM")
 
 
@@ -72,21 +76,39 @@ class Conversation:
 
     def _watched(self) -> list[int]:
         if self._tty:
-            return [_signal.SIGWINCH, *(getattr(_signal, name) for name in FATAL)]
+            return [_signal.SIGWINCH, _signal.SIGPIPE, *(getattr(_signal, name) for name in FATAL)]
         if not self._proxy:
-            return []
+            return [_signal.SIGPIPE]
         refused = {getattr(_signal, name) for name in NOT_PROXIED if hasattr(_signal, name)}
-        return [n for n in range(1, 65) if n not in refused and n not in (32, 33)]  # glibc keeps 32 and 33
+        return [_signal.SIGPIPE] + [
+            n for n in range(1, 65) if n not in refused and n not in (32, 33)
+        ]  # glibc keeps 32 and 33
 
     def _on_signal(self, number: int, _frame: object) -> None:
         if number == _signal.SIGWINCH:
             return  # relay's on_wake answers it, outside of any write
-        if self._tty:
+        if number == _signal.SIGPIPE:
+            self._reader_gone()
+        elif self._tty:
             raise Quit(128 + number)
-        if self._kill is None:
+        elif self._kill is None:
             self._held.append(number)
         else:
             self._send(number)
+
+    def _reader_gone(self) -> None:
+        """End if it is our output that nobody reads (a write to a monitor that has died comes here too)."""
+        import select
+
+        poll = select.poll()
+        for name, fd in (("stdout", 1), ("stderr", 2)):
+            if name in self._streams:
+                poll.register(fd, 0)
+        for fd, _ in poll.poll(0):
+            err(
+                f"{PROGRAM}: write /dev/{'stdout' if fd == 1 else 'stderr'}: broken pipe; the container runs on\n"
+            )
+            raise Quit(BROKEN)
 
     def _send(self, number: int) -> None:
         assert self._kill is not None

@@ -41,7 +41,7 @@ def run(call: Call) -> None:
 
         show_trees(call.session.engine, found)
         return
-    rows = [listed.placeholders(no_trunc=call["no-trunc"]) for listed in found]
+    rows: list[dict[str, object]] = [listed.placeholders(no_trunc=call["no-trunc"]) for listed in found]
     if "Label" in form:
         from firkin.cli.template.values import Method
 
