@@ -93,6 +93,7 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
         running.launched = launch(
             spec, container_id=plan.container_id, bundle=bundle, stdio=stdio, cgroup=cgroup,
             init=INIT_ANNOTATION in spec.get("annotations", {}), parent_death_signal=9,
+            cache=ctx.config.paths.cache,
         )  # fmt: skip
     except CannotRun as error:
         from firkin.engine.explain.start import explained
