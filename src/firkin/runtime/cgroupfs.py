@@ -68,16 +68,21 @@ def _host_directories(job: Job) -> dict[str, str]:
 
 
 def _legacy(job: Job, step: Mount, own_namespace: bool) -> int:
+    """Make the tmpfs and the hierarchies in it. One where the container has no cgroup of its own (name=systemd) stays
+    away: it would show all of the host's."""
     attributes = step.options.add
     top = m.new_filesystem("tmpfs", "tmpfs", [("mode", "755")], attributes & ~m.MOUNT_ATTR_RDONLY)
     top_fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)
     own = {words.split(",")[0]: (words, path) for words, path in _own_cgroups(job).items()}
+    ours = None if job.cgroup is None else job.cgroup.directories()
     links: list[tuple[str, str]] = []
     mounts: list[tuple[str, int]] = []
     for first, directory in _host_directories(job).items():
         if first not in own:
             continue  # the second name of a joined pair, or a hierarchy that came later
         controllers, path = own[first]
+        if ours is not None and first not in ours:
+            continue
         name = directory.rpartition("/")[2]
         os.mkdir(name, 0o755, dir_fd=top_fd)
         if own_namespace:

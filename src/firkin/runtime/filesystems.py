@@ -102,13 +102,10 @@ def _remount(job: Job, step: Mount) -> None:
 
 
 def _mount_filesystem(job: Job, step: Mount) -> None:
+    mode = _mode_of_place(job, step)
     place = _place(job, step, directory=True)
     if step.fstype in ("proc", "sysfs"):
         place = _real_directory(job, step, place)
-    data = step.options.data
-    if step.fstype == "tmpfs" and not any(item.startswith("mode=") for item in data):
-        mode = stat.S_IMODE(os.fstat(place).st_mode)
-        step = step.replace(options=step.options.replace(data=(*data, f"mode={mode:o}")))
     if step.options.only_old() or not all(map(m.fits_fsconfig, step.options.data)):
         _mount_the_old_way(job, step, place)
         return
@@ -116,7 +113,20 @@ def _mount_filesystem(job: Job, step: Mount) -> None:
     if tree < 0:
         _mount_the_old_way(job, step, place)
         return
-    _finish(step, tree, place)
+    _finish(step, tree, place, mode)
+
+
+def _mode_of_place(job: Job, step: Mount) -> int:
+    """A tmpfs looks like the directory that it covers, if there is one and no option says otherwise; else -1."""
+    if step.fstype != "tmpfs" or any(item.startswith("mode=") for item in step.options.data):
+        return -1
+    try:
+        place = open_in_root(job.root, step.destination, _DIRECTORY)
+    except SyscallError:
+        return -1
+    mode = stat.S_IMODE(os.fstat(place).st_mode)
+    os.close(place)
+    return mode
 
 
 def _real_directory(job: Job, step: Mount, place: int) -> int:
@@ -134,9 +144,9 @@ def _real_directory(job: Job, step: Mount, place: int) -> int:
 def make_filesystem(job: Job, step: Mount) -> int:
     """Return the detached mount of a new file system; -1 when only mount(2) can make it."""
     options = step.options
-    attributes = options.add & ~m.MOUNT_ATTR_RDONLY if options.copy_up else options.add
-    parameters = options.parameters()
-    if options.copy_up:
+    attributes, parameters = options.add, options.parameters()
+    if step.fstype == "tmpfs":  # read-only is the mount, not the file system (as in runc), and last of all
+        attributes &= ~m.MOUNT_ATTR_RDONLY
         parameters = [entry for entry in parameters if entry != ("ro", None)]
     try:
         return m.new_filesystem(step.fstype, step.source, parameters, attributes)
@@ -164,10 +174,13 @@ def _make_for_userns(step: Mount, error: SyscallError) -> int:
     return -1
 
 
-def _finish(step: Mount, tree: int, place: int) -> None:
+def _finish(step: Mount, tree: int, place: int, mode: int) -> None:
     options = step.options
-    if options.copy_up:
-        copy_tree(place, tree)
+    if step.fstype == "tmpfs":
+        if mode >= 0:
+            os.chmod(proc_fd(tree), mode)
+        if options.copy_up:
+            copy_tree(place, tree)
         if options.add & m.MOUNT_ATTR_RDONLY:
             m.set_attributes(tree, add=m.MOUNT_ATTR_RDONLY)
     if options.tree_add or options.tree_remove or options.propagation:

@@ -30,6 +30,7 @@ from firkin.runtime.steps import (
     Link,
     Mask,
     Mount,
+    Settle,
     Sysctl,
     WorkingDirectory,
 )  # fmt: skip
@@ -149,6 +150,7 @@ _PERFORM: dict[type[Record], Callable[[Work, Any], None]] = {
     Console: lambda work, step: work.console(),
     Sysctl: lambda work, step: _write_sysctl(work.job, step),
     Freeze: lambda work, step: masks.freeze(work.job, step.path),
+    Settle: lambda work, step: masks.settle(work.job, step.path),
     Mask: lambda work, step: work.covers.mask(step.path),
     Hostname: lambda work, step: set_names(step),
     WorkingDirectory: lambda work, step: _make_cwd(work.job, step.path),

@@ -83,6 +83,13 @@ class Masks:
         return m.clone_tree(self._empty)
 
 
+def settle(job: Job, path: str) -> None:
+    """Make the mount at ``path`` read-only."""
+    place = open_in_root(job.root, path)
+    m.set_attributes(place, add=m.MOUNT_ATTR_RDONLY)
+    os.close(place)
+
+
 def freeze(job: Job, path: str) -> None:
     """Make ``path`` read-only by a mount of itself on itself; a missing one is skipped."""
     try:

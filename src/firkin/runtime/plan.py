@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from firkin.errors import InvalidArgument
+from firkin.linux.mount import MOUNT_ATTR_RDONLY
 from firkin.runtime.options import PROPAGATION, parse_options
 from firkin.runtime.steps import (
     Console,
@@ -20,6 +21,7 @@ from firkin.runtime.steps import (
     Mask,
     Mount,
     Plan,
+    Settle,
     Sysctl,
     WorkingDirectory,
 )  # fmt: skip
@@ -97,9 +99,24 @@ def _filesystem(spec: dict[str, Any], linux: dict[str, Any]) -> list[Record]:
         steps += _LINKS
     if (spec.get("process") or {}).get("terminal"):
         steps.append(Console())
+    steps = _settle_dev_later(steps)
     steps += [Sysctl(key=key, value=value) for key, value in (linux.get("sysctl") or {}).items()]
     steps += [Freeze(path=path) for path in linux.get("readonlyPaths") or ()]
     steps += [Mask(path=path) for path in linux.get("maskedPaths") or ()]
+    return steps
+
+
+def _settle_dev_later(steps: list[Record]) -> list[Record]:
+    """A read-only /dev becomes that when its devices are there."""
+    for at, step in enumerate(steps):
+        if (
+            isinstance(step, Mount)
+            and step.kind == "filesystem"
+            and step.destination.rstrip("/") == "/dev"
+            and step.options.add & MOUNT_ATTR_RDONLY
+        ):
+            writable = step.options.replace(add=step.options.add & ~MOUNT_ATTR_RDONLY)
+            return [*steps[:at], step.replace(options=writable), *steps[at + 1 :], Settle(path="/dev")]
     return steps
 
 

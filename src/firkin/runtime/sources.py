@@ -2,8 +2,8 @@
 
 Nothing is ever visible inside with attributes that are not yet set. Most are copied by the child, in their turn, so
 that mountinfo has them in the order of config.json. The monitor does it before the fork where the child could not: for
-a user namespace (which may have no way through /var/lib or /root), for id-mapped mounts, and for shared ones (the
-child's mounts are slaves of the host's by then).
+a user namespace (which may have no way through /var/lib or /root), for id-mapped mounts, for shared ones (the
+child's mounts are slaves of the host's by then), and for a source that is one of the caller's descriptors.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def context(step: Mount) -> str:
 
 
 def _early(step: Mount, spec: dict[str, Any]) -> bool:
+    if step.source.startswith("/proc/self/fd/"):
+        return True  # of the caller's mount namespace: a child with its own cannot copy it
     shared = any(propagation & m.MS_SHARED for propagation in step.options.propagation)
     return shared or bool(step.options.idmap or spec["mounts"][step.index].get("uidMappings"))
 

@@ -95,6 +95,15 @@ class Freeze(Record):
         return f"read-only {self.path}"
 
 
+class Settle(Record):
+    """Make the mount at ``path`` read-only, now that all that belongs there has been made."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"settle {self.path}, read-only"
+
+
 class Hostname(Record):
     name: str
     domain: bool = False

@@ -144,6 +144,17 @@ def test_tmpfs_takes_the_mode_of_its_place(root):
     assert run(with_mount(root, mount, "stat", "-c", "%a", "/data")).out == "1711\n"
 
 
+def test_tmpfs_on_a_new_place_is_for_everybody(root):
+    mount = {"destination": "/made", "type": "tmpfs", "source": "tmpfs"}
+    assert run(with_mount(root, mount, "stat", "-c", "%a", "/made")).out == "1777\n"
+
+
+def test_a_readonly_dev_has_its_devices(root):
+    spec = make_spec(root, "sh", "-c", "touch /dev/x; stat -c %t:%T /dev/null; touch /dev/shm/y && echo yes")
+    spec["mounts"][1]["options"].append("ro")
+    assert run(spec).lines == ["touch: /dev/x: Read-only file system", "1:3", "yes"]
+
+
 def test_tmpcopyup(root):
     (root / "data/sub").mkdir()
     (root / "data/sub/file").write_text("content")
