@@ -22,6 +22,10 @@ HEADINGS = {
     "Platform": "PLATFORM",
     "State": "STATE",
 }
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firkin.cli.listing import Row
+
 COLUMNS = ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")
 
 
@@ -41,7 +45,7 @@ def run(call: Call) -> None:
 
         show_trees(call.session.engine, found)
         return
-    rows: list[dict[str, object]] = [listed.placeholders(no_trunc=call["no-trunc"]) for listed in found]
+    rows: list[Row] = [listed.placeholders(no_trunc=call["no-trunc"]) for listed in found]
     if "Label" in form:
         from firkin.cli.template.values import Method
 
