@@ -142,6 +142,41 @@ def test_an_oci_layout_directory(store, home):
     assert store.load(f"{home}/layout")[0].reference == "busybox:latest"
 
 
+@pytest.mark.needs_podman
+@pytest.mark.parametrize(
+    ("target", "options", "ref"),
+    [
+        ("oci:{home}/x:box:1", ["--dest-compress-format", "zstd"], "box:1"),
+        ("oci-archive:{home}/x:box", ["--dest-compress-format", "zstd"], "box:latest"),
+        ("oci:{home}/x:box:1", ["--dest-compress=false"], "box:1"),
+        ("docker-archive:{home}/x:quay.io/me/box:1", [], "quay.io/me/box:1"),
+    ],
+)
+def test_what_skopeo_writes(store, home, target, options, ref):
+    target = target.format(home=home)
+    run("skopeo", "copy", "-q", *options, f"docker-archive:{SHARED / 'busybox.docker.tar'}", target)
+    assert [one.reference for one in store.load(f"{home}/x")] == [ref]
+    config = json.loads(run("skopeo", "inspect", "--config", target))
+    assert store.inspect(ref)["RootFS"]["Layers"] == config["rootfs"]["diff_ids"]
+    (layer,) = store.table.layers(store.resolve(ref).id)
+    manifest = json.loads(run("skopeo", "inspect", "--raw", target))
+    assert target.startswith("docker") or manifest["layers"][0]["digest"] == layer.blob
+
+
+@pytest.mark.needs_podman
+def test_what_podman_saves_several_images_in_one_archive(store, home):
+    podman = ("podman", "--root", f"{home}/p", "--runroot", f"{home}/r", "--storage-driver", "vfs")
+    for name in ("busybox.docker.tar", "hello-world.docker.tar"):
+        run(*podman, "load", "-qi", str(SHARED / name))
+    run(*podman, "tag", "busybox", "quay.io/me/bb:2")
+    run(*podman, "save", "-qmo", f"{home}/x.tar", "busybox", "hello-world", "quay.io/me/bb:2")
+    loaded = {one.reference: one.id for one in store.load(f"{home}/x.tar")}
+    assert set(loaded) == {"localhost/busybox:latest", "localhost/hello-world:latest", "quay.io/me/bb:2"}
+    assert len(set(loaded.values())) == 2
+    run(*podman, "save", "-q", "--format", "oci-dir", "-o", f"{home}/dir", "busybox")
+    assert store.load(f"{home}/dir")[0].reference == "localhost/busybox:latest"
+
+
 def test_the_same_layer_from_two_archives_is_unpacked_once_and_shared(store):
     store.load(str(SHARED / "busybox.docker.tar"))
     store.load(str(SHARED / "busybox.oci.tar"))
