@@ -143,7 +143,7 @@ class Podman(_Elsewhere):
 
     def argv(self, *words: str) -> list[str]:
         return self._inside(
-            "podman", "--root", f"{self.home}/root", "--runroot", f"{self.home}/run", "--cgroup-manager=cgroupfs",
+            "podman", "--runtime", "runc", "--root", f"{self.home}/root", "--runroot", f"{self.home}/run", "--cgroup-manager=cgroupfs",
             "--events-backend=file", "--network-config-dir", f"{self.home}/net", "--tmpdir", f"{self.home}/tmp", *words,
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from firkin.cli.complaint import Quit
 from firkin.cli.output import err
 from firkin.cli.session import PROGRAM
 from firkin.cli.terminal import Raw, detach_keys, size
-from firkin.errors import FirkinError, InvalidArgument
+from firkin.errors import FirkinError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ else:
 NOT_PROXIED = ("SIGCHLD", "SIGPIPE", "SIGURG", "SIGKILL", "SIGSTOP", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU",
                "SIGCONT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGABRT", "SIGSYS", "SIGPROF",
                "SIGVTALRM", "SIGXCPU", "SIGXFSZ", "SIGIO", "SIGPWR", "SIGSTKFLT")  # fmt: skip
+NO_TTY = 1  # docker's exit code, of run too
 BROKEN = 1  # docker's exit code when its output's reader has gone
 FATAL = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM")
 
@@ -39,9 +40,8 @@ class Conversation:
 
     def __init__(self, *, streams: Sequence[str], tty: bool, keys: str = "", sig_proxy: bool = True) -> None:
         if tty and "stdin" in streams and not os.isatty(0):
-            raise InvalidArgument(
-                "the input device is not a TTY", hint="leave -t out, or run it from a terminal"
-            )
+            err(f"{PROGRAM}: the input device is not a TTY; leave -t out, or run it from a terminal\n")
+            raise Quit(NO_TTY)
         self._streams = streams
         self._tty = tty
         self._keys = detach_keys(keys) if tty else b""

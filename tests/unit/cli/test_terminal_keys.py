@@ -8,6 +8,7 @@ import termios
 
 import pytest
 
+from firkin.cli.complaint import Quit
 from firkin.cli.converse import Conversation
 from firkin.cli.terminal import Raw, detach_keys, size
 from firkin.errors import InvalidArgument
@@ -71,7 +72,11 @@ def test_signal_handlers_come_back() -> None:
     assert signal.set_wakeup_fd(-1) == -1
 
 
-def test_input_must_be_a_terminal_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_input_must_be_a_terminal_for_it(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(os, "isatty", lambda fd: False)
-    with pytest.raises(InvalidArgument, match="the input device is not a TTY"):
+    with pytest.raises(Quit) as ended:
         Conversation(streams=("stdin",), tty=True)
+    assert ended.value.code == 1
+    assert "the input device is not a TTY" in capfd.readouterr().err
