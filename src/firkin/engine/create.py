@@ -13,7 +13,6 @@ import time
 
 from firkin import ids, log
 from firkin.engine import locks, mounts, states, tables
-from firkin.engine.erase import erase
 from firkin.engine.row import Container
 from firkin.engine.steps import step
 from firkin.errors import AlreadyExists, FirkinError
@@ -62,6 +61,8 @@ def make(ctx: Context, options: CreateOptions, owner: str = "") -> tuple[Contain
                 container = container.replace(mounts=json.dumps(points))
                 tables.update(ctx.db, container_id, mounts=container.mounts)
         except BaseException:
+            from firkin.engine.erase import erase
+
             erase(ctx, container_id, volumes=True)
             raise
     except BaseException:

@@ -11,7 +11,6 @@ import os
 from firkin import log
 from firkin.engine import frames, liveness, states
 from firkin.engine.attach import AttachClient
-from firkin.engine.container import find
 from firkin.engine.plan import ExecPlan
 from firkin.engine.steps import step
 from firkin.errors import Conflict
@@ -73,6 +72,8 @@ def execute(ctx: Context, ref: str, options: ExecOptions, *, forker: Forker | No
 
 
 def _running(ctx: Context, ref: str) -> Container:
+    from firkin.engine.container import find
+
     container = find(ctx, ref)
     states.check("exec", container)
     if not liveness.running(container.pid, container.start_time):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from firkin.engine.context import Forker
 from firkin.engine.monitor import birth
-from firkin.engine.spawnserver import AGENT, MONITOR, SpawnClient
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firkin.engine.context import Context
     from firkin.engine.forked import Forked
+    from firkin.engine.spawnserver import SpawnClient
 
 
 class DirectForker(Forker):
@@ -32,6 +32,8 @@ class DirectForker(Forker):
     def _fork(self, *, agent: bool) -> Forked:
         if not self._ctx.opened("db"):
             return birth.fork(self._ctx, agent=agent)
+        from firkin.engine.spawnserver import AGENT, MONITOR, SpawnClient
+
         if self._spawner is None:
             self._spawner = SpawnClient.start(self._ctx)
         return self._spawner.fork(kind=AGENT if agent else MONITOR)

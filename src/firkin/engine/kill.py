@@ -8,12 +8,15 @@ from firkin.engine import exits, liveness, states
 from firkin.engine.container import find
 from firkin.engine.signals import number_of
 from firkin.errors import Conflict
-from firkin.linux import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
+
     from firkin.engine.context import Context
     from firkin.engine.row import Container
+else:
+    import _signal
 
 
 def kill(ctx: Context, ref: str, signal: int | str = "KILL", *, by: str = "firkin kill") -> None:
@@ -33,7 +36,7 @@ def kill(ctx: Context, ref: str, signal: int | str = "KILL", *, by: str = "firki
 def send(ctx: Context, container: Container, number: int, by: str) -> bool:
     """Signal the container's first process; False when it has ended. Zombies and recycled pids are never hit."""
     try:
-        pidfd = process.pidfd_open(container.pid)
+        pidfd = os.pidfd_open(container.pid)
     except OSError:
         return False
     try:
@@ -42,6 +45,10 @@ def send(ctx: Context, container: Container, number: int, by: str) -> bool:
             return False
         if by:
             exits.note_killer(ctx.config.paths.bundle(container.id), by, number)
-        return process.pidfd_send_signal(pidfd, number)
+        _signal.pidfd_send_signal(pidfd, number)
+    except ProcessLookupError:
+        return False
+    else:
+        return True
     finally:
         os.close(pidfd)

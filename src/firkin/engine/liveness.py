@@ -23,9 +23,23 @@ def _state(pid: int, start_time: int) -> bytes:
     return fields[0] if int(fields[19]) == start_time else b""
 
 
+def start_time(pid: int) -> int:
+    """Return when the process started, in clock ticks since boot. Raises OSError when it is gone."""
+    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+        line = file.read(4096)
+    return int(line[line.rindex(b")") + 2 :].split(b" ", 20)[19])
+
+
 def alive(pid: int, start_time: int) -> bool:
     """Say whether a process of ours (one thread: a monitor, an owner) still runs."""
     return _state(pid, start_time) not in (b"", b"Z", b"X")
+
+
+def owner_alive(owner: str) -> bool:
+    """Say whether the program that a row's owner (PID:START_TIME:NONCE) names still runs."""
+    pid, _, rest = owner.partition(":")
+    start = rest.partition(":")[0]
+    return pid.isdigit() and start.isdigit() and alive(int(pid), int(start))
 
 
 def running(pid: int, start_time: int) -> bool:

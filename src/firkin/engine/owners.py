@@ -5,7 +5,7 @@ A row's ``owner`` is PID:START_TIME:NONCE of the program and its spawner.
 
 from __future__ import annotations
 
-from firkin.engine import liveness, locks, states, tables
+from firkin.engine import locks, states, tables
 from firkin.engine.erase import erase
 from firkin.engine.settle import await_end, settled
 from firkin.errors import NotFound
@@ -13,13 +13,6 @@ from firkin.errors import NotFound
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firkin.engine.context import Context
-
-
-def living(owner: str) -> bool:
-    """Say whether the program that ``owner`` names still runs."""
-    pid, _, rest = owner.partition(":")
-    start = rest.partition(":")[0]
-    return pid.isdigit() and start.isdigit() and liveness.alive(int(pid), int(start))
 
 
 def remove_of(ctx: Context, owner: str) -> None:

@@ -16,8 +16,7 @@ import os
 import time
 
 from firkin import log
-from firkin.engine import liveness, locks, owners, states, tables
-from firkin.engine.repair import read_state, repair
+from firkin.engine import liveness, locks, states, tables
 from firkin.errors import FirkinError
 
 TYPE_CHECKING = False
@@ -39,7 +38,7 @@ def reconcile(ctx: Context) -> None:
                 suspects.append(container_id)
         elif state == states.STARTING:
             suspects.append(container_id)
-        if owner and not owners.living(owner):
+        if owner and not liveness.owner_alive(owner):
             suspects.append(container_id)
     for container_id in suspects:
         _attempt(ctx, container_id)
@@ -65,8 +64,10 @@ def _attempt(ctx: Context, container_id: str) -> None:
             if liveness.alive(container.monitor_pid, container.monitor_start):
                 return
             if container.state not in states.SETTLED:
+                from firkin.engine.repair import repair
+
                 repair(ctx, container)
-            if container.owner and not owners.living(container.owner):
+            if container.owner and not liveness.owner_alive(container.owner):
                 from firkin.engine.erase import erase
 
                 erase(ctx, container.id, volumes=True)
@@ -76,6 +77,8 @@ def _attempt(ctx: Context, container_id: str) -> None:
 
 def _await_start(ctx: Context, container: Container) -> None:
     """The starter is dead, or it would hold the lock; its monitor goes on alone, or reads end of file and ends."""
+    from firkin.engine.repair import read_state
+
     for _ in range(_PATIENCE):
         state = read_state(ctx, container)
         if state is not None:

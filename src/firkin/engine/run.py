@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from firkin import log
-from firkin.engine import create as creation
 from firkin.engine.attach import AttachClient
-from firkin.engine.erase import erase
-from firkin.engine.start import Started, launch
 from firkin.engine.steps import step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firkin.engine.context import Context, Forker
+    from firkin.engine.start import Started
     from firkin.specgen.options import CreateOptions
 
 
@@ -33,6 +31,10 @@ def run(
     log.mark("fork the monitor")
     client = AttachClient(monitor.fd)
     try:
+        # Imported after the fork: the monitor imports what it needs at the same time, on another processor.
+        from firkin.engine import create as creation
+        from firkin.engine.start import launch
+
         container, lock = creation.make(ctx, options, owner)
         with lock:
             step("made")
@@ -40,6 +42,8 @@ def run(
                 return launch(ctx, container, monitor, client, streams_of(options))
             except BaseException:
                 if options.rm or not leave_failed:
+                    from firkin.engine.erase import erase
+
                     erase(ctx, container.id, volumes=True)
                 raise
     except BaseException:

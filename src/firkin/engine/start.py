@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 
 from firkin import log
-from firkin.engine import frames, joins, locks, mounts, states, tables
+from firkin.engine import frames, locks, states, tables
 from firkin.engine.attach import AttachClient
 from firkin.engine.container import find
 from firkin.engine.plan import StartPlan
@@ -139,6 +139,7 @@ def _failed(ctx: Context, container: Container, error: BaseException) -> None:
 def _plan(
     ctx: Context, container: Container, options: CreateOptions, starts: int, streams: Sequence[str]
 ) -> StartPlan:
+    from firkin.engine import mounts
     from firkin.engine.boot import boot_id
 
     root = container.opened("root")
@@ -147,7 +148,14 @@ def _plan(
         if mount.type == "bind":
             mounts.check_source(mount)
     overlay = ctx.snapshots.prepare(container.id, tuple(root["lowers"]), volatile=bool(container.rm))
-    joined: dict[str, Any] = joins.resolve(ctx, container, options)
+    joined: dict[str, Any] = {}
+    if (
+        any(":" in mode for mode in (options.network, options.ipc, options.pid, options.uts))
+        or options.userns
+    ):
+        from firkin.engine import joins
+
+        joined = joins.resolve(ctx, container, options)
     return StartPlan(
         container_id=container.id,
         name=container.name,

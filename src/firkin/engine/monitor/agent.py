@@ -38,7 +38,7 @@ def main(ctx: Context, channel: int, owner: int) -> None:
     if payload is None:
         return
     plan = ExecPlan(**json.loads(payload))
-    if plan.marking:
+    if plan.marking and not log.marking():
         log.enable_marks()
     streams = Streams()
     try:

@@ -18,9 +18,10 @@ from __future__ import annotations
 import gc
 import os
 
+from firkin import log
+from firkin.engine import liveness
 from firkin.engine.forked import Forked
 from firkin.engine.monitor import channel as channels
-from firkin.linux import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,12 +47,14 @@ def fork(ctx: Context, owner: int = -1, *, agent: bool = False) -> Forked:
     if pid == 0:
         _child(ctx, theirs.detach(), owner, agent)
     theirs.close()
-    return Forked(pid=pid, start_time=process.start_time(pid), fd=ours.detach())
+    return Forked(pid=pid, start_time=liveness.start_time(pid), fd=ours.detach())
 
 
 def _child(ctx: Context, channel: int, owner: int, agent: bool) -> None:
     code = 70
     try:
+        if log.marking():
+            log.enable_marks()  # our own
         gc.disable()  # one process, one container: what is garbage here is little, and collecting unshares pages
         detach_from_starter((channel, owner))
         if agent:
@@ -83,7 +86,8 @@ def detach_from_starter(keep: tuple[int, ...]) -> None:
         os.dup2(null, fd, inheritable=False)
     first = 3
     for fd in sorted(fd for fd in keep if fd >= 0):
-        process.close_range(first, fd - 1)
+        os.closerange(first, fd)
         first = fd + 1
-    process.close_range(first)
-    process.set_name("firkin-monitor")
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+    with open("/proc/self/comm", "wb", buffering=0) as file:
+        file.write(b"firkin-monitor")

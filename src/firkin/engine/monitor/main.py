@@ -34,7 +34,7 @@ def main(ctx: Context, channel: int, owner: int) -> None:
     if payload is None:
         return
     plan = StartPlan(**json.loads(payload))
-    if plan.marking:
+    if plan.marking and not log.marking():
         log.enable_marks()
     running = Running()
     try:
