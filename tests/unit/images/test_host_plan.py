@@ -141,7 +141,7 @@ def test_expose_of_what_is_not_masked_is_refused(home, path):
 def test_expose_suggests_the_nearest(home):
     (home / ".ssh").mkdir()
     with pytest.raises(UnknownExposure, match=r"did you mean .*/\.ssh\?"):
-        plan(exposes=[f"{home}/.shs"])
+        plan(exposes=[f"{home}/.sssh"])
 
 
 def test_firkins_state_is_masked_and_never_exposed(home, tmp_path):

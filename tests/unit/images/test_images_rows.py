@@ -116,7 +116,7 @@ def test_a_name_wins_over_the_beginning_of_an_id(store):
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("busbox", "busybox:latest"), ("busybox:lates", "busybox:latest"), ("debian", None), ("debian:bookworm", "debian:bookworm-slim"),
+    [("busbox", "busybox:latest"), ("busybox:ltest", "busybox:latest"), ("debian", None), ("debian:bookworm", "debian:bookworm-slim"),
      ("hsot", "host"), ("zzz", None), ("busybox:1@" + X, None), ("sha256:77", None), ("d" * 64, None)],
 )  # fmt: skip
 def test_what_is_not_there_names_the_nearest(store, text, hint):
