@@ -118,7 +118,14 @@ def _clone(job: Job, pidfd: int, init_pid: int, kinds: tuple[str, ...]) -> tuple
     try:
         if "pid" in kinds:
             ns.setns(pidfd, ns.CLONE_NEWPID)
-        pid, child = process.clone3(0, -1 if into is None else into)
+        try:
+            pid, child = process.clone3(0, -1 if into is None else into)
+        except SyscallError as error:
+            if into is None or error.errno not in (errno.EBUSY, errno.EOPNOTSUPP):
+                raise
+            # The container has made cgroups of its own below: the child goes where process 1 is (Cgroup.enter).
+            job.born_in_cgroup = False
+            pid, child = process.clone3(0)
         if pid == 0:
             _run(job, pidfd, init_pid, kinds)
     except SyscallError as error:

@@ -155,24 +155,26 @@ def parse_nodes(text: str) -> frozenset[int]:
     """Read a list like ``0-3,7``."""
     nodes: set[int] = set()
     for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or (last and not last.isdigit()) or int(last or first) > 1023:
+        first, dash, last = part.partition("-")
+        last = last if dash else first
+        if not (first.isdigit() and last.isdigit() and int(last) <= 1023):
             raise InvalidArgument(f"linux.memoryPolicy.nodes: {text!r} is not a list like 0-3,7")
-        nodes.update(range(int(first), int(last or first) + 1))
+        nodes.update(range(int(first), int(last) + 1))
     return frozenset(nodes)
 
 
-def check_labels(spec: dict[str, Any]) -> None:
+def check_labels(spec: dict[str, Any], mount_label: str = "") -> None:
     """Raise Unsupported when a label is asked for that this kernel has no module for."""
     if spec.get("apparmorProfile") and not _says("/sys/module/apparmor/parameters/enabled", "Y"):
         raise Unsupported(
             f"AppArmor profile {spec['apparmorProfile']} is asked for, but the kernel has no AppArmor enabled",
             hint="leave process.apparmorProfile out",
         )
-    if spec.get("selinuxLabel") and not os.path.exists("/sys/fs/selinux/enforce"):
+    label = spec.get("selinuxLabel") or mount_label
+    if label and not os.path.exists("/sys/fs/selinux/enforce"):
         raise Unsupported(
-            f"SELinux label {spec['selinuxLabel']} is asked for, but the kernel has no SELinux enabled",
-            hint="leave process.selinuxLabel out",
+            f"SELinux label {label} is asked for, but the kernel has no SELinux enabled",
+            hint="leave process.selinuxLabel and linux.mountLabel out",
         )
 
 

@@ -166,7 +166,7 @@ def prepare(
 def gather(job: Job, *, new_userns: bool) -> list[str]:
     """Fill in what a process of ``job.process`` needs; return warnings. Shared with ``execute``."""
     spec = job.process
-    identity.check_labels(spec)
+    identity.check_labels(spec, job.linux.get("mountLabel") or "")
     available = identity.available_capabilities(new_userns=new_userns)
     job.capabilities, warnings = identity.capability_sets(spec.get("capabilities"), available)
     job.limits = identity.limits_of(spec)

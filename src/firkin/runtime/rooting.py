@@ -1,6 +1,7 @@
 """The root: overlay or bind in the monitor (``mount_root``), then pivot_root(2) in the child.
 
 monitor   mount_root(overlay, target); chdir(target); clone3 -> the child's "." is its own copy of that mount
+          for a user namespace the layers are read through an id-mapped mount of the directory that holds them
 child     stand: a private copy of "." on top of it          (works where /var/lib/... may not be walked)
           ... mounts below it, on descriptors ...
           pivot: pivot_root(".", "."), detach the old root
@@ -11,9 +12,10 @@ from __future__ import annotations
 import errno
 import os
 
-from firkin.errors import InvalidArgument, SyscallError
+from firkin.errors import InvalidArgument, SyscallError, Unsupported
 from firkin.linux import mount as m
 from firkin.linux.path import AT_FDCWD
+from firkin.runtime import idmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,11 +28,15 @@ _PAGE = 4096
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
-def mount_root(root: OverlayRoot | str, target: str) -> None:
+def mount_root(
+    root: OverlayRoot | str, target: str, *, uids: idmap.Mappings = (), gids: idmap.Mappings = ()
+) -> None:
     """Mount the container's root on the directory ``target``: an overlay, or a bind of a plain directory.
 
     Call it in the monitor, whose mount namespace is its own: the mount goes when the last process there goes.
-    Raises SyscallError with notes, InvalidArgument for an overlay without layers.
+    With ``uids`` and ``gids`` (OCI mappings of the container's user namespace) an overlay's layers belong to the ids
+    inside: their 0 is the container's root. What the container writes has the outer ids in ``root.upper``.
+    Raises SyscallError with notes, InvalidArgument for an overlay without layers, Unsupported.
     """
     if isinstance(root, str):
         tree = m.clone_tree(AT_FDCWD, root)
@@ -39,6 +45,9 @@ def mount_root(root: OverlayRoot | str, target: str) -> None:
         return
     if not root.lowers:
         raise InvalidArgument("an overlay needs at least one layer")
+    if uids:
+        _mount_mapped(root, target, uids, gids)
+        return
     options = _pairs(root.options)
     try:
         try:
@@ -53,6 +62,42 @@ def mount_root(root: OverlayRoot | str, target: str) -> None:
     except SyscallError as error:
         error.add_note(f"while mounting an overlay of {len(root.lowers)} layers on {target}")
         raise
+
+
+def _mount_mapped(root: OverlayRoot, target: str, uids: idmap.Mappings, gids: idmap.Mappings) -> None:
+    base = os.path.commonpath(root.lowers)
+    _give(root.upper, uids, gids)
+    layers = m.clone_tree(AT_FDCWD, base)
+    userns = idmap.namespace_for(uids, gids)
+    try:
+        m.set_attributes(layers, add=m.MOUNT_ATTR_IDMAP, propagation=m.MS_PRIVATE, userns=userns)
+    except SyscallError as error:
+        os.close(layers)
+        raise Unsupported(
+            f"cannot map the ids of the image's layers in {base}: {os.strerror(error.errno or 0)}",
+            hint="use a --root on ext4, xfs or btrfs and Linux 5.19 or newer, or drop --userns",
+        ) from error
+    finally:
+        os.close(userns)
+    _attach(layers, target)  # overlayfs takes layers by their paths alone: for a moment this is one
+    try:
+        lowers = [("lowerdir+", target + lower.removeprefix(base.rstrip("/"))) for lower in root.lowers]
+        places = [("upperdir", root.upper), ("workdir", root.work)]
+        overlay = m.new_filesystem("overlay", "overlay", [*_pairs(root.options), *lowers, *places])
+    except SyscallError as error:
+        error.add_note(f"while mounting an overlay of {len(root.lowers)} id-mapped layers")
+        raise
+    finally:
+        m.unmount(target, m.MNT_DETACH)
+    _attach(overlay, target)
+
+
+def _give(folder: str, uids: idmap.Mappings, gids: idmap.Mappings) -> None:
+    """Give the upper directory, which the root of the overlay looks like, to the container's root."""
+    info = os.stat(folder)
+    owner, group = idmap.host_id(uids, 0), idmap.host_id(gids, 0)
+    if info.st_uid == 0 and owner is not None and group is not None:
+        os.chown(folder, owner, group)
 
 
 def _pairs(options: Sequence[str]) -> list[tuple[str, str | None]]:
