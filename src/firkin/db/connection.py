@@ -9,9 +9,9 @@ runs it only when ``PRAGMA user_version`` is not the expected one.
 
 from __future__ import annotations
 
-import _sqlite3
 import os
 
+from firkin.db.sqlite import DatabaseError, OperationalError, connect
 from firkin.errors import Internal, PermissionDenied, ResourceExhausted, Unavailable
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ class Database:
             raise Internal("a database connection crossed a fork")
         try:
             return self._connection.execute(sql, parameters)
-        except _sqlite3.OperationalError as error:
+        except OperationalError as error:
             raise _translated(error, self.path) from error
 
     def _begin(self) -> None:
@@ -110,7 +110,7 @@ def open_database(path: str, version: int, schemas: Callable[[], Iterator[str]])
     start imports no tables module. Raises Internal for a database of a newer firkin.
     """
     try:
-        connection = _sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None,
+        connection = connect(path, timeout=BUSY_MS / 1000, isolation_level=None,
                                       check_same_thread=False)  # fmt: skip
         database = Database(connection, path)
         connection.execute("PRAGMA synchronous=normal")
@@ -118,7 +118,7 @@ def open_database(path: str, version: int, schemas: Callable[[], Iterator[str]])
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found != version:
             _migrate(database, found, version, schemas)
-    except (_sqlite3.OperationalError, _sqlite3.DatabaseError) as error:
+    except (OperationalError, DatabaseError) as error:
         raise _translated(error, path) from error
     return database
 
