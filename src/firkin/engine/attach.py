@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 
+from firkin import log
 from firkin.engine import frames
 from firkin.engine.frames import EXIT, STDERR, STDOUT
 from firkin.errors import Conflict, FirkinError, Internal, from_wire
@@ -44,7 +45,6 @@ class AttachClient:
         self._waiting = bytearray()
         self._arrived: list[tuple[int, bytes]] = []
         self.exit: dict[str, Any] | None = None
-        self.marks: list[tuple[str, int, int]] = []
 
     def fileno(self) -> int:
         return self._fd
@@ -96,6 +96,8 @@ class AttachClient:
         for kind, payload in found:
             if kind == EXIT:
                 self.exit = _loads(payload)
+            elif kind == frames.MARKS:
+                log.add_marks([(m[0], m[1], m[2]) for m in _loads(payload)])
         return found
 
     def await_input(self, timeout: float | None = None) -> bool:
@@ -117,9 +119,7 @@ class AttachClient:
                     hint="try again; the kernel's log (dmesg) may say why it died",
                 )
             for index, (kind, payload) in enumerate(found):
-                if kind == frames.MARKS:
-                    self.marks = [(m[0], m[1], m[2]) for m in _loads(payload)]
-                elif kind == frames.STARTED:
+                if kind == frames.STARTED:
                     self._arrived = found[index + 1 :]
                     started: dict[str, Any] = _loads(payload)
                     return started

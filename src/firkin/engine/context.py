@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Forker:
     """Where monitors come from: a fork of this process, or of the spawner."""
 
-    def fork(self) -> Forked:
-        """Return a monitor that waits for its plan."""
+    def fork(self, *, network: bool = True) -> Forked:
+        """Return a monitor that waits for its plan; ``network`` says that it will probably need the bridge."""
         raise NotImplementedError
 
     def fork_agent(self) -> Forked:

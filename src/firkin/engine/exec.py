@@ -64,8 +64,6 @@ def execute(ctx: Context, ref: str, options: ExecOptions, *, forker: Forker | No
     except BaseException:
         execution.close()
         raise
-    finally:
-        log.add_marks(execution.marks)
     if options.detach:
         execution.close()
     return execution

@@ -23,15 +23,15 @@ class DirectForker(Forker):
         self._ctx = ctx
         self._spawner: SpawnClient | None = None
 
-    def fork(self) -> Forked:
-        return self._fork(agent=False)
+    def fork(self, *, network: bool = True) -> Forked:
+        return self._fork(agent=False, network=network)
 
     def fork_agent(self) -> Forked:
         return self._fork(agent=True)
 
-    def _fork(self, *, agent: bool) -> Forked:
+    def _fork(self, *, agent: bool, network: bool = False) -> Forked:
         if not self._ctx.opened("db"):
-            return birth.fork(self._ctx, agent=agent)
+            return birth.fork(self._ctx, agent=agent, network=network)
         from firkin.engine.spawnserver import AGENT, MONITOR, SpawnClient
 
         if self._spawner is None:

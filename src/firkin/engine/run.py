@@ -27,7 +27,7 @@ def run(
     or without ``leave_failed`` nothing.
     Raises NotFound (image), AlreadyExists (name), InvalidArgument, CannotRun (126/127), ...
     """
-    monitor = (forker or ctx.forker).fork()
+    monitor = (forker or ctx.forker).fork(network=options.network == "bridge")
     log.mark("fork the monitor")
     client = AttachClient(monitor.fd)
     try:

@@ -23,7 +23,8 @@ class _Source(Forker):
         self._client = client
         self._bound = bound
 
-    def fork(self) -> Forked:
+    def fork(self, *, network: bool = True) -> Forked:
+        del network  # the spawner has everything imported
         return self._client.fork(bound=self._bound)
 
     def fork_agent(self) -> Forked:

@@ -96,10 +96,8 @@ def launch(
     try:
         started = client.await_start()
     except BaseException as error:
-        log.add_marks(client.marks)
         _failed(ctx, container, error)
         raise
-    log.add_marks(client.marks)
     step("started-heard")
     with ctx.db.write():
         tables.running(

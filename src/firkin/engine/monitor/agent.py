@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from firkin.runtime.launch import Launched
 
 
-def main(ctx: Context, channel: int, owner: int) -> None:
+def main(ctx: Context, channel: int) -> None:
     """Run one exec. Returns when its program has ended; errors of the start have been reported."""
-    del owner  # an exec ends with its container
     channels.warm()
     payload = channels.receive_plan(channel)
     if payload is None:

@@ -34,7 +34,7 @@ else:
 _IGNORED = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGPIPE", "SIGTTOU", "SIGTTIN", "SIGTSTP")
 
 
-def fork(ctx: Context, owner: int = -1, *, agent: bool = False) -> Forked:
+def fork(ctx: Context, owner: int = -1, *, agent: bool = False, network: bool = True) -> Forked:
     """Fork a monitor. The caller has one thread and has not opened the database. Raises OSError.
 
     ``owner`` is a descriptor that becomes readable when the container must end (the spawner's). ``agent``: it will
@@ -45,12 +45,12 @@ def fork(ctx: Context, owner: int = -1, *, agent: bool = False) -> Forked:
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     pid = os.fork()
     if pid == 0:
-        _child(ctx, theirs.detach(), owner, agent)
+        _child(ctx, theirs.detach(), owner, agent=agent, network=network)
     theirs.close()
     return Forked(pid=pid, start_time=liveness.start_time(pid), fd=ours.detach())
 
 
-def _child(ctx: Context, channel: int, owner: int, agent: bool) -> None:
+def _child(ctx: Context, channel: int, owner: int, *, agent: bool, network: bool) -> None:
     code = 70
     try:
         if log.marking():
@@ -58,10 +58,13 @@ def _child(ctx: Context, channel: int, owner: int, agent: bool) -> None:
         gc.disable()  # one process, one container: what is garbage here is little, and collecting unshares pages
         detach_from_starter((channel, owner))
         if agent:
-            from firkin.engine.monitor.agent import main
+            from firkin.engine.monitor.agent import main as execute
+
+            execute(ctx.for_monitor(), channel)
         else:
             from firkin.engine.monitor.main import main
-        main(ctx.for_monitor(), channel, owner)
+
+            main(ctx.for_monitor(), channel, owner, network=network)
         code = 0
     except BaseException as error:  # noqa: BLE001 - the last word of a process
         channels.report(channel, error)

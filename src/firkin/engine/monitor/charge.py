@@ -16,4 +16,5 @@ class Charge(Record):
     network: bool  # it has a lease
     rm: bool
     started_ns: int
+    marks: int = 0  # how many of our marks the starter has
     spare: list[int] = []  # descriptors to close at the end: slave of the terminal, network namespace, ports

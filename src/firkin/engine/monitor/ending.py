@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import time
 
+from firkin import log
 from firkin.engine import exits, frames
 from firkin.engine.steps import step
 from firkin.wire import json
@@ -33,6 +34,7 @@ def end(charge: Charge, loop: Loop, open_context: Callable[[], Context]) -> None
     What is imported from the rest of the engine is imported after exit.json: a lean monitor may find a newer firkin on
     the disk than it was started from, and should that not fit, the next command finishes for it.
     """
+    log.mark("program")
     record = _record(charge, loop)
     _write(charge.home, record)
     step("exit-recorded")
@@ -57,13 +59,18 @@ def end(charge: Charge, loop: Loop, open_context: Callable[[], Context]) -> None
     step("drained")
     loop.announce(frames.EXIT, json.dumps(record).encode())
     step("exit-announced")
+    log.mark("record the end")
     from firkin.engine.erase import clean
     from firkin.engine.monitor.outcome import settle
 
     ctx = open_context()
     clean(ctx, charge.container_id, network=charge.network)
+    log.mark("clean up")
     settle(ctx, charge.container_id, charge.starts, record, rm=charge.rm or loop.owner_died)
     step("settled")
+    if log.marking():
+        log.mark("row")
+        loop.announce(frames.MARKS, json.dumps(log.marks()[charge.marks :]).encode())
     loop.farewell()
 
 

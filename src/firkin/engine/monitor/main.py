@@ -19,6 +19,7 @@ from firkin.engine.monitor.outcome import give_up, record_failure
 from firkin.engine.monitor.setup import Running, set_up
 from firkin.engine.plan import StartPlan
 from firkin.engine.steps import step
+from firkin.errors import FirkinError
 from firkin.units import parse_size
 from firkin.wire import json
 
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
     from firkin.engine.context import Context
 
 
-def main(ctx: Context, channel: int, owner: int) -> None:
-    """Run one container. Returns when nothing is left to do; errors of the start have been reported."""
+def main(ctx: Context, channel: int, owner: int, *, network: bool = True) -> None:
+    """Run one container, on the bridge perhaps (``network``).
+
+    Returns when nothing is left to do; errors of the start have been reported.
+    """
+    if network:
+        _ = ctx.network
     channels.warm()
     payload = channels.receive_plan(channel)
     if payload is None:
@@ -65,13 +71,25 @@ def _watch(ctx: Context, plan: StartPlan, running: Running, loop: Loop) -> None:
         network=plan.endpoint is not None,
         rm=plan.rm,
         started_ns=running.started_ns,
+        marks=len(log.marks()),
         spare=running.spare,
     )
     with crash_report(charge.home):
+        _look_ahead(ctx, plan)
         if not lean.run_until_lasting(loop):
             lean.become(charge, loop, paths.root, paths.run_root)
             loop.run()  # it could not: go on as we are
         end(charge, loop, lambda: ctx)
+
+
+def _look_ahead(ctx: Context, plan: StartPlan) -> None:
+    """Get ready for the end while the program runs: a short one should not wait for our imports."""
+    try:
+        _ = ctx.db
+        if plan.rm:
+            _ = ctx.snapshots
+    except FirkinError:
+        pass  # it is tried again when it is needed
 
 
 def _start(ctx: Context, plan: StartPlan, running: Running, channel: int, owner: int) -> Loop:

@@ -21,24 +21,25 @@ from firkin.engine.steps import step
 from firkin.errors import CannotRun, SyscallError
 from firkin.linux import mount, ns, process
 from firkin.linux.path import open_in_root
-from firkin.network import ports
-from firkin.network.bridge import Endpoint
-from firkin.network.ports import PortBinding
 from firkin.oci.image import ImageConfig
 from firkin.oci.rootfs import OverlayRoot
 from firkin.runtime.cgroup.api import Cgroup
 from firkin.runtime.cgroup.layout import layout
+from firkin.runtime.idmap import host_id
 from firkin.runtime.launch import Launched, launch, mount_root
+from firkin.specgen.facts import Facts
 from firkin.specgen.generate import INIT_ANNOTATION, generate
 from firkin.specgen.options import CreateOptions
 from firkin.wire import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from firkin.engine.context import Context
     from firkin.engine.plan import StartPlan
+    from firkin.runtime.idmap import Mappings
 
 
 class Running(Streams):
@@ -57,20 +58,19 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
     bundle = ctx.config.paths.bundle(plan.container_id)
     home = ctx.config.paths.container(plan.container_id)
     rootfs = own_mounts(bundle)
-    mount_root(_root(plan.root), rootfs)
+    uids, gids = id_maps(plan, options)
+    if plan.kind == "host":  # not mapped: its files keep their owners towards a user namespace
+        mount_root(_root(plan.root), rootfs)
+    else:
+        mount_root(_root(plan.root), rootfs, uids=uids, gids=gids)
     step("root-mounted")
     log.mark("mount root")
-    _fill_volumes(ctx, plan, rootfs)
+    _fill_volumes(ctx, plan, rootfs, (uids, gids))
     namespaces = dict(plan.namespaces)
-    if plan.endpoint is not None:
+    if plan.endpoint is not None and not uids:
         netns = ctx.network.new_netns()
-        running.spare.append(netns)
-        endpoint = endpoint_of(plan.endpoint)
-        running.spare += ports.reserve(endpoint.ports)
-        ctx.network.attach(endpoint, netns)
+        _connect(ctx, plan, running, netns)
         namespaces["network"] = f"/proc/self/fd/{netns}"
-        step("network-attached")
-        log.mark("network")
     cgroup_path = f"{ctx.config.cgroup_parent}/{plan.container_id}"
     volumes = _with_subpaths(plan, running)
     found = facts(
@@ -78,8 +78,9 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
         cgroup_version=1 if layout().v1 else 2, files=files.paths(home, plan),
     )  # fmt: skip
     files.write(home, plan, options, found)
+    _give(list(files.paths(home, plan).values()) if not plan.borrowed else [], uids, gids)
     if plan.kind == "host":
-        found = _host_view(ctx, options, home, found)
+        found = _host_view(ctx, options, home, found, reached=not uids)
     spec = generate(options, ImageConfig.trusted(plan.image_config), found)
     atomic.write(f"{bundle}/config.json", json.dumps(spec))
     step("config-written")
@@ -94,6 +95,7 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
             spec, container_id=plan.container_id, bundle=bundle, stdio=stdio, cgroup=cgroup,
             init=INIT_ANNOTATION in spec.get("annotations", {}), parent_death_signal=9,
             cache=ctx.config.paths.cache,
+            on_created=_connector(ctx, plan, running) if plan.endpoint is not None and uids else None,
         )  # fmt: skip
     except CannotRun as error:
         from firkin.engine.explain.start import explained
@@ -107,6 +109,33 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
     log.mark("launch")
     _write_state(bundle, plan, running, cgroup_path)
     step("state-written")
+
+
+def _connect(ctx: Context, plan: StartPlan, running: Running, netns: int) -> None:
+    """Attach the network namespace, whose descriptor ``running`` keeps from now on, to the bridge."""
+    from firkin.network import ports
+    from firkin.network.bridge import Endpoint
+
+    assert plan.endpoint is not None
+    running.spare.append(netns)
+    bindings = tuple(ports.PortBinding(**port) for port in plan.endpoint["ports"])
+    dns = tuple(plan.endpoint.get("dns", ()))
+    endpoint = Endpoint(**{**plan.endpoint, "ports": bindings, "dns": dns})
+    running.spare += ports.reserve(endpoint.ports)
+    ctx.network.attach(endpoint, netns)
+    step("network-attached")
+    log.mark("network")
+
+
+def _connector(ctx: Context, plan: StartPlan, running: Running) -> Callable[[Launched], None]:
+    """Return what connects a network namespace that the container's own user namespace had to make."""
+
+    def connect(launched: Launched) -> None:
+        netns = os.open(f"/proc/{launched.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        ctx.network.adopt_netns(netns)
+        _connect(ctx, plan, running, netns)
+
+    return connect
 
 
 def own_mounts(bundle: str) -> str:
@@ -143,20 +172,19 @@ def _root(value: dict[str, Any]) -> OverlayRoot:
     )
 
 
-def endpoint_of(value: dict[str, Any]) -> Endpoint:
-    """Rebuild what Endpoint.to_dict wrote."""
-    bindings = tuple(PortBinding(**port) for port in value["ports"])
-    return Endpoint(**{**value, "ports": bindings, "dns": tuple(value.get("dns", ()))})
+def _fill_volumes(ctx: Context, plan: StartPlan, rootfs: str, maps: tuple[Mappings, Mappings]) -> None:
+    """Copy the image's content into volumes that are new, as docker does when it creates the container.
 
-
-def _fill_volumes(ctx: Context, plan: StartPlan, rootfs: str) -> None:
-    """Copy the image's content into volumes that are new, as docker does when it creates the container."""
+    An empty one is given to the root of the container's user namespace, if it has one.
+    """
     if not plan.fresh:
         return
     root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for target, volume in plan.fresh.items():
             _fill(ctx, root, target, volume)
+            if not os.listdir(plan.volumes[target]):
+                _give([plan.volumes[target]], *maps)
             step("volume-filled")
     finally:
         os.close(root)
@@ -173,6 +201,29 @@ def _fill(ctx: Context, root: int, target: str, volume: str) -> None:
         os.close(source)
 
 
+def id_maps(plan: StartPlan, options: CreateOptions) -> tuple[Mappings, Mappings]:
+    """Return the OCI mappings of the container's user namespace, two empty ones if it has the host's."""
+    if not (plan.uid_maps or options.uidmap or options.gidmap):
+        return (), ()
+    from firkin.specgen.options import IdMap
+    from firkin.specgen.spec_namespaces import id_mappings
+
+    known = [tuple(IdMap.from_dict(item) for item in maps) for maps in (plan.uid_maps, plan.gid_maps)]
+    uids, gids = id_mappings(
+        options, Facts(container_id=plan.container_id, uid_maps=known[0], gid_maps=known[1])
+    )
+    whole = {"containerID": 0, "hostID": 0, "size": (1 << 32) - 1}
+    return ((), ()) if [whole] == uids == gids else (uids, gids)
+
+
+def _give(paths: Sequence[str], uids: Mappings, gids: Mappings) -> None:
+    """Give files of root's to the root of the container's user namespace."""
+    owner, group = host_id(uids, 0), host_id(gids, 0)
+    for path in paths if owner is not None and group is not None else ():
+        if os.stat(path).st_uid == 0:
+            os.chown(path, owner or 0, group or 0)
+
+
 def _with_subpaths(plan: StartPlan, running: Running) -> dict[str, str]:
     """Return plan.volumes, with our descriptor in the place of each volume of which only a part is mounted."""
     volumes = dict(plan.volumes)
@@ -185,7 +236,9 @@ def _with_subpaths(plan: StartPlan, running: Running) -> dict[str, str]:
     return volumes
 
 
-def _host_view(ctx: Context, options: CreateOptions, home: str, found: Any) -> Any:  # noqa: ANN401
+def _host_view(ctx: Context, options: CreateOptions, home: str, found: Facts, *, reached: bool) -> Facts:
+    """Add the host image's mounts. Not ``reached``: a user namespace's root cannot walk to every secret (/root is 0700);
+    as maskedPaths such a one is left out, where a mount would fail."""
     from firkin.images.host_plan import host_plan
 
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
@@ -193,7 +246,10 @@ def _host_view(ctx: Context, options: CreateOptions, home: str, found: Any) -> A
     seen = host_plan(ctx.config.paths, mountinfo, options.host_expose, home)
     for folder in seen.folders:
         os.makedirs(folder, mode=0o755, exist_ok=True)
-    return found.replace(extra_mounts=seen.mounts)
+    if reached:
+        return found.replace(extra_mounts=seen.mounts)
+    others = tuple(entry for entry in seen.mounts if entry["destination"] not in seen.masked)
+    return found.replace(extra_mounts=others, extra_masked=seen.masked)
 
 
 def _write_state(bundle: str, plan: StartPlan, running: Running, cgroup_path: str) -> None:
