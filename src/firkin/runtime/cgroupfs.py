@@ -24,9 +24,17 @@ def mount_cgroups(job: Job, step: Mount, place: int) -> None:
     unified = filesystem_magic(host) == CGROUP2_SUPER_MAGIC
     os.close(host)
     own_namespace = "cgroup" in job.plan.new or "cgroup" in job.joins
-    tree = _unified(job, step, own_namespace) if unified else _legacy(job, step, own_namespace)
-    apply_attributes(tree, step.replace(options=step.options.replace(add=0, remove=0)))
-    m.attach(tree, place, step.destination)
+    options = step.options
+    if unified:
+        tree = _unified(job, step, own_namespace)
+        m.attach(tree, place, step.destination)
+    else:
+        tree = m.new_filesystem("tmpfs", "tmpfs", [("mode", "755")], options.add & ~m.MOUNT_ATTR_RDONLY)
+        m.attach(tree, place, step.destination)
+        _legacy(job, tree, options.flags(), own_namespace)
+        if options.add & m.MOUNT_ATTR_RDONLY:
+            m.set_attributes(tree, add=m.MOUNT_ATTR_RDONLY)
+    apply_attributes(tree, step.replace(options=options.replace(add=0, remove=0)))
     os.close(tree)
 
 
@@ -67,50 +75,24 @@ def _host_directories(job: Job) -> dict[str, str]:
     return found
 
 
-def _legacy(job: Job, step: Mount, own_namespace: bool) -> int:
-    """Make the tmpfs and the hierarchies in it. One where the container has no cgroup of its own (name=systemd) stays
-    away: it would show all of the host's."""
-    attributes = step.options.add
-    top = m.new_filesystem("tmpfs", "tmpfs", [("mode", "755")], attributes & ~m.MOUNT_ATTR_RDONLY)
-    top_fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)
+def _legacy(job: Job, top: int, flags: int, own_namespace: bool) -> None:
+    """Fill the tmpfs ``top``, which nobody else reaches: names in it are safe, and mount(2) is one call, not nine."""
+    here = f"/proc/self/fd/{top}"
     own = {words.split(",")[0]: (words, path) for words, path in _own_cgroups(job).items()}
-    ours = None if job.cgroup is None else job.cgroup.directories()
     links: list[tuple[str, str]] = []
-    mounts: list[tuple[str, int]] = []
     for first, directory in _host_directories(job).items():
         if first not in own:
             continue  # the second name of a joined pair, or a hierarchy that came later
         controllers, path = own[first]
-        if ours is not None and first not in ours:
-            continue
         name = directory.rpartition("/")[2]
-        os.mkdir(name, 0o755, dir_fd=top_fd)
+        os.mkdir(f"{here}/{name}", 0o755)
         if own_namespace:
-            mounts.append((name, _hierarchy(controllers, attributes)))
+            named = controllers.startswith("name=")
+            data = f"none,{controllers}" if named else controllers
+            m.mount(controllers[5:] if named else "cgroup", f"{here}/{name}", "cgroup", flags, data)
         else:
-            tree = m.clone_tree(AT_FDCWD, f"{directory}{path}")
-            m.set_attributes(tree, add=attributes)
-            mounts.append((name, tree))
+            m.mount(f"{directory}{path}", f"{here}/{name}", None, m.MS_BIND)
+            m.mount(None, f"{here}/{name}", None, m.MS_BIND | m.MS_REMOUNT | flags)
         links += [(word, name) for word in controllers.split(",") if "," in controllers and word != name]
     for link, target in links:
-        os.symlink(target, link, dir_fd=top_fd)
-    _attach_all(top_fd, mounts)
-    if attributes & m.MOUNT_ATTR_RDONLY:
-        m.set_attributes(top, add=m.MOUNT_ATTR_RDONLY)
-    os.close(top_fd)
-    return top
-
-
-def _hierarchy(controllers: str, attributes: int) -> int:
-    if controllers.startswith("name="):
-        name = controllers[5:]
-        return m.new_filesystem("cgroup", name, [("none", None), ("name", name)], attributes)
-    return m.new_filesystem("cgroup", "cgroup", [(word, None) for word in controllers.split(",")], attributes)
-
-
-def _attach_all(top: int, mounts: list[tuple[str, int]]) -> None:
-    for name, tree in mounts:
-        place = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)
-        m.attach(tree, place, name)
-        os.close(place)
-        os.close(tree)
+        os.symlink(target, f"{here}/{link}")
