@@ -1,6 +1,7 @@
 """Black-box tests through the command line: ``pytest tests/e2e --target=firkin|docker|podman``.
 
-A test that fails on a reference is a wrong test. ``only("firkin")`` marks what no reference has.
+A test that fails on a reference is a wrong test. ``only("firkin")`` marks what no reference has, ``differs("podman",
+"why")`` where one reference does otherwise than docker.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "only(*targets): makes sense for these targets alone")
+    config.addinivalue_line("markers", "differs(target, why): this target does otherwise")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -36,6 +38,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marker = item.get_closest_marker("only")
         if marker is not None and chosen not in marker.args:
             item.add_marker(pytest.mark.skip(reason=f"for {', '.join(marker.args)}, not for {chosen}"))
+        for marker in item.iter_markers("differs"):
+            if marker.args[0] == chosen:
+                item.add_marker(pytest.mark.skip(reason=f"{chosen} differs: {marker.args[1]}"))
 
 
 @pytest.fixture(scope="session")

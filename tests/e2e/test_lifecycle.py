@@ -67,6 +67,7 @@ def test_what_is_not_there(target: Target) -> None:
         assert "nosuchthing" in ran.stderr, verb
 
 
+@pytest.mark.differs("podman", "it removes nothing when one name is unknown")
 def test_one_failure_does_not_stop_the_others(target: Target, name: str) -> None:
     target.run("create", "--name", name, "busybox", "true", check=True)
     ran = target.run("rm", "nosuchthing", name)
@@ -94,7 +95,7 @@ def test_ps_shows_what_runs(target: Target, sleeper: str) -> None:
 
 def test_ps_formats(target: Target, sleeper: str) -> None:
     only = ("--filter", f"name={sleeper}")
-    assert target.out("ps", *only, "--format", "{{.Names}}|{{.State}}") == f"{sleeper}|running"
+    assert target.out("ps", *only, "--format", "{{.Names}}|{{.Command}}").startswith(f"{sleeper}|")
     table = target.out("ps", *only, "--format", "table {{.Names}}\\t{{.Image}}").splitlines()
     assert table[0].split() == ["NAMES", "IMAGE"]
     assert table[1].split()[0] == sleeper
@@ -158,7 +159,7 @@ def test_logs_keep_the_streams_apart(target: Target, talker: str) -> None:
 
 
 def test_logs_tail_and_time(target: Target, talker: str) -> None:
-    assert target.run("logs", "-n", "1", talker).stdout == "3\n"
+    assert target.run("logs", "--tail", "1", talker).stdout == "3\n"
     assert target.run("logs", "--tail", "0", talker).stdout == ""
     stamped = target.run("logs", "-t", talker).stdout.splitlines()
     assert [line.split()[1] for line in stamped] == ["1", "3"]

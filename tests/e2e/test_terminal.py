@@ -58,6 +58,7 @@ def test_control_c_is_for_the_program(target: Target, name: str) -> None:
         assert screen.wait() == 4
 
 
+@pytest.mark.differs("podman", "4.3 does not end at the detach keys from inside nsenter")
 @pytest.mark.parametrize(("keys", "typed"), [((), b"\x10\x11"), (("--detach-keys", "ctrl-a,x"), b"\x01x")])
 def test_detach_keys_leave_it_running(target: Target, name: str, keys: tuple[str, ...], typed: bytes) -> None:
     with Terminal(target, "run", "-it", *keys, "--name", name, "busybox", "sh") as screen:
