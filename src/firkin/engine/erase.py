@@ -37,8 +37,12 @@ def remove_bundle(bundle: str) -> None:
     """Remove the run directory. What is still mounted there, in our namespace, goes first."""
     if not os.path.isdir(bundle):
         return
-    _unmount(f"{bundle}/rootfs")
+    for place in ("shm", "rootfs"):
+        _unmount(f"{bundle}/{place}")
+    device = os.lstat(bundle).st_dev
     for folder, folders, names in os.walk(bundle, topdown=False):
+        if os.lstat(folder).st_dev != device:
+            continue  # still mounted: never the files of what others share with us
         for name in names:
             _quietly(os.unlink, f"{folder}/{name}")
         for name in folders:

@@ -38,12 +38,17 @@ def resolve(ctx: Context, container: Container, options: CreateOptions) -> dict[
                 f"cannot join the {kind} namespace of container {other.name}: it is not running",
                 hint=f"start it first: firkin start {other.name}",
             )
+        if kind == "ipc" and other.create_options().ipc not in ("shareable", "host"):
+            raise Conflict(
+                f"cannot join the ipc namespace of container {other.name}: it is not shareable",
+                hint="start that one with --ipc shareable",
+            )
         found["namespaces"][kind] = f"/proc/{other.pid}/ns/{name}"
         if kind == "network":
             home = ctx.config.paths.container(other.id)
             found["borrowed"] = {file: f"{home}/{file}" for file in ("hosts", "hostname", "resolv.conf")}
         elif kind == "ipc":
-            found["shm_path"] = f"/proc/{other.pid}/root/dev/shm"
+            found["shm_path"] = f"/proc/{other.pid}/ns/mnt"
         elif kind == "user":
             from firkin.specgen.options import IdMap
 

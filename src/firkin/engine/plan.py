@@ -32,7 +32,7 @@ class StartPlan(Record):
     borrowed: dict[
         str, str
     ] = {}  # /etc/hosts, hostname and resolv.conf of the container whose network is joined
-    shm_path: str = ""
+    shm_path: str = ""  # mount namespace of the container whose /dev/shm is shared
     uid_maps: list[dict[str, int]] = []
     gid_maps: list[dict[str, int]] = []
     boot_id: str = ""

@@ -85,14 +85,12 @@ def _make_node(step: Device, directory: int, name: str) -> None:
 
 
 def _bind(step: Device, directory: int, name: str) -> None:
-    """Bind the host's node of the same path, when it is the same device."""
-    try:
-        source = os.open(step.path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise SyscallError(error.errno or 0, "open", step.path) from None
-    info = os.fstat(source)
-    if stat.S_IFMT(info.st_mode) != _KINDS[step.kind] or info.st_rdev != os.makedev(step.major, step.minor):
-        raise InvalidArgument(f"the host's {step.path} is not the device {step.major}:{step.minor}")
+    """Bind the host's node of the device: that of the same path, else the one that the kernel names."""
+    source = _host_node(step, step.path)
+    if source < 0:
+        source = _host_node(step, _kernels_name(step))
+    if source < 0:
+        raise InvalidArgument(f"the host has no node of the device {step.major}:{step.minor} ({step.path})")
     try:
         os.close(
             os.open(name, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=directory)
@@ -104,6 +102,30 @@ def _bind(step: Device, directory: int, name: str) -> None:
     m.attach(tree, place, step.path)
     for fd in (tree, place, source):
         os.close(fd)
+
+
+def _host_node(step: Device, path: str) -> int:
+    """Return a descriptor (O_PATH) of ``path`` if that is the step's device, else -1."""
+    try:
+        source = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return -1
+    info = os.fstat(source)
+    if stat.S_IFMT(info.st_mode) == _KINDS[step.kind] and info.st_rdev == os.makedev(step.major, step.minor):
+        return source
+    os.close(source)
+    return -1
+
+
+def _kernels_name(step: Device) -> str:
+    """Return the host's path of a device by its number, from sysfs; "" when there is none such."""
+    kind = "block" if step.kind == "b" else "char"
+    try:
+        with open(f"/sys/dev/{kind}/{step.major}:{step.minor}/uevent", "rb", buffering=0) as file:
+            lines = file.read(4096).split(b"\n")
+    except OSError:
+        return ""
+    return next((f"/dev/{os.fsdecode(line[8:])}" for line in lines if line.startswith(b"DEVNAME=")), "")
 
 
 def make_link(job: Job, directories: Directories, step: Link) -> None:

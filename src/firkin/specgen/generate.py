@@ -107,7 +107,8 @@ def _linux(
     devices = device_nodes(options, facts)
     if devices:
         found["devices"] = devices
-    settings = sysctls(options, new_userns=new_userns, in_userns=facts.in_userns)
+    inside = facts.in_userns or "user" in facts.namespaces
+    settings = sysctls(options, new_userns=new_userns, in_userns=inside)
     if settings:
         found["sysctl"] = settings
     if new_userns:

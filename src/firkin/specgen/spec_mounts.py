@@ -110,7 +110,7 @@ def _defaults(
 
 
 def _adapt_to_userns(found: list[dict[str, Any]], options: CreateOptions, facts: Facts) -> None:
-    """Bind what a new user namespace may not mount anew.
+    """Bind what a new user namespace may not mount anew; leave out the message queues, which would be the host's.
 
     user_namespaces(7): sysfs asks for the network namespace's owner, proc for the PID namespace's, mqueue for the
     IPC namespace's; gid 5 of devpts must be mapped.
@@ -121,8 +121,9 @@ def _adapt_to_userns(found: list[dict[str, Any]], options: CreateOptions, facts:
     foreign = {
         "/sys": foreign_network,
         "/proc": options.pid == "host" or "pid" in facts.namespaces,
-        "/dev/mqueue": options.ipc == "host" or "ipc" in facts.namespaces,
     }
+    if options.ipc == "host" or "ipc" in facts.namespaces:
+        found[:] = [mount for mount in found if mount["destination"] != "/dev/mqueue"]
     for mount in found:
         target = mount["destination"]
         if foreign.get(target):

@@ -73,9 +73,10 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
         namespaces["network"] = f"/proc/self/fd/{netns}"
     cgroup_path = f"{ctx.config.cgroup_parent}/{plan.container_id}"
     volumes = _with_subpaths(plan, running)
+    shm_path = _borrow_shm(plan.shm_path, bundle) if plan.shm_path else ""
     found = facts(
-        plan.replace(volumes=volumes), options, rootfs=rootfs, cgroup_path=cgroup_path, namespaces=namespaces,
-        cgroup_version=1 if layout().v1 else 2, files=files.paths(home, plan),
+        plan.replace(volumes=volumes, shm_path=shm_path), options, rootfs=rootfs, cgroup_path=cgroup_path,
+        namespaces=namespaces, cgroup_version=1 if layout().v1 else 2, files=files.paths(home, plan),
     )  # fmt: skip
     files.write(home, plan, options, found)
     _give(list(files.paths(home, plan).values()) if not plan.borrowed else [], uids, gids)
@@ -224,6 +225,31 @@ def _give(paths: Sequence[str], uids: Mappings, gids: Mappings) -> None:
             os.chown(path, owner or 0, group or 0)
 
 
+def _borrow_shm(mount_namespace: str, bundle: str) -> str:
+    """Return a place where the /dev/shm of another container is mounted for us: only from inside can it be copied."""
+    here, there = (
+        os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in ("/proc/self/ns/mnt", mount_namespace)
+    )
+    try:
+        ns.setns(there, ns.CLONE_NEWNS)
+        try:
+            tree = mount.clone_tree(-1, "/dev/shm", follow=False)  # noqa: S108 - no file is made
+        finally:
+            ns.setns(here, ns.CLONE_NEWNS)
+    except SyscallError as error:
+        error.add_note("while borrowing /dev/shm of the container whose IPC namespace is joined")
+        raise
+    finally:
+        os.close(here)
+        os.close(there)
+    os.makedirs(f"{bundle}/shm", mode=0o700, exist_ok=True)
+    place = os.open(f"{bundle}/shm", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    mount.attach(tree, place)
+    os.close(place)
+    os.close(tree)
+    return f"{bundle}/shm"
+
+
 def _with_subpaths(plan: StartPlan, running: Running) -> dict[str, str]:
     """Return plan.volumes, with our descriptor in the place of each volume of which only a part is mounted."""
     volumes = dict(plan.volumes)
@@ -237,8 +263,8 @@ def _with_subpaths(plan: StartPlan, running: Running) -> dict[str, str]:
 
 
 def _host_view(ctx: Context, options: CreateOptions, home: str, found: Facts, *, reached: bool) -> Facts:
-    """Add the host image's mounts. Not ``reached``: a user namespace's root cannot walk to every secret (/root is 0700);
-    as maskedPaths such a one is left out, where a mount would fail."""
+    """Add the host image's mounts. Not ``reached``: a user namespace's root cannot walk to every secret (/root is
+    0700); among maskedPaths such a one is left out, where a mount would fail."""
     from firkin.images.host_plan import host_plan
 
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
