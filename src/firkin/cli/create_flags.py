@@ -146,7 +146,7 @@ READERS = {
     "log-opt": "cli.create_options:log_opt",
     "mac-address": "specgen.parse_modes:parse_mac",
     "mount": "cli.create_options:mount",
-    "network": "specgen.parse_modes:parse_network",
+    "network": "specgen.parse_network:parse_network",
     "pid": "cli.create_options:pid",
     "publish": "specgen.parse_ports:parse_port",
     "restart": "specgen.parse_modes:parse_restart",

@@ -5,19 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 
-from firkin.linux.libc import c_int, checked
-
 # linux/fs.h
 _FS_IOC_GETFLAGS, _FS_IOC_SETFLAGS = 0x80086601, 0x40086602
 _FS_IMMUTABLE_FL, _FS_APPEND_FL = 0x10, 0x20  # the two that forbid removal
 _FS_TOPDIR_FL = 0x20000
 
-_syncfs = checked("syncfs", c_int)
-
 
 def syncfs(fd: int) -> None:
     """Write back the whole file system of ``fd``."""
-    _syncfs(fd)
+    from firkin.linux.libc import c_int, checked  # the rest of this module does without ctypes
+
+    checked("syncfs", c_int)(fd)
 
 
 def clear_attributes(fd: int) -> bool:

@@ -51,17 +51,6 @@ def userns_size(text: str) -> int | None:
     return size
 
 
-def parse_network(text: str) -> str:
-    """Return the network mode: bridge (also "default"), none, host, container:NAME or a network's name."""
-    if text in ("", "default"):
-        return "bridge"
-    if text == "container:":
-        raise InvalidArgument(
-            "invalid container format container:<name|id>", hint="name the container: container:web"
-        )
-    return text
-
-
 def parse_id_map(text: str) -> IdMap:
     """Return podman's ``CONTAINER_ID:HOST_ID:SIZE`` (size 1 when left out)."""
     numbers = [parse_int(part, 0, MAX_ID) for part in text.split(":")]

@@ -22,7 +22,7 @@ from firkin.errors import InvalidArgument, NotFound, ResourceExhausted
 from firkin.linux.filesystem import spread_subdirectories, syncfs
 from firkin.oci.digest import check_digest, is_digest
 from firkin.record import Record
-from firkin.storage import scratch, tree
+from firkin.storage import scratch
 from firkin.storage.limits import Limits
 
 TYPE_CHECKING = False
@@ -111,6 +111,8 @@ class LayerStore:
 
     def usage(self, diff_id: str) -> tuple[int, int]:
         """Return (bytes, inodes) as counted now on the disk."""
+        from firkin.storage import tree
+
         return tree.usage(self.path(diff_id))
 
     def settle(self) -> None:

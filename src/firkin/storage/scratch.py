@@ -14,8 +14,6 @@ import errno
 import fcntl
 import os
 
-from firkin.storage import tree
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
@@ -64,7 +62,7 @@ class Scratch:
     ) -> None:
         try:
             if self._directory:
-                tree.remove(self.path)
+                _remove(self.path)
             else:
                 os.unlink(self.path)
         except FileNotFoundError:
@@ -89,7 +87,7 @@ def discard(path: str, folder: str) -> bool:
             os.rename(path, trash)
         except FileNotFoundError:
             return False  # somebody else was faster
-        tree.remove(trash)
+        _remove(trash)
     finally:
         os.close(fd)
     return True
@@ -108,10 +106,16 @@ def sweep(folder: str) -> list[str]:
             continue
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            tree.remove(path)
+            _remove(path)
             removed.append(name)
         except OSError:
             pass  # alive, or finished meanwhile; or it cannot go now (a mount): the next sweep tries again
         finally:
             os.close(fd)
     return removed
+
+
+def _remove(path: str) -> None:
+    from firkin.storage import tree  # 1 ms that the start of a container has no need of
+
+    tree.remove(path)

@@ -16,7 +16,7 @@ import os
 from firkin.errors import NotFound, ResourceExhausted
 from firkin.linux.filesystem import spread_subdirectories
 from firkin.oci.rootfs import OverlayRoot
-from firkin.storage import scratch, tree
+from firkin.storage import scratch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class Snapshots:
 
     def usage(self, container_id: str) -> tuple[int, int]:
         """Return (bytes, inodes) of the writable layer."""
+        from firkin.storage import tree
+
         return tree.usage(self._upper(container_id))
 
     def sweep(self, live: set[str]) -> list[str]:
@@ -101,6 +103,8 @@ class Snapshots:
 def _forget_volatile(work: str) -> None:
     # overlayfs refuses a second mount after ``volatile``, in case the machine went down between. It has not: after a
     # boot nobody prepares a --rm container again.
+    from firkin.storage import tree
+
     try:
         tree.remove(f"{work}/work/incompat")
     except OSError:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firkin.errors import InvalidArgument
-from firkin.specgen import parse_limits, parse_lines, parse_modes
+from firkin.specgen import parse_limits, parse_lines, parse_modes, parse_network
 from firkin.specgen.options import (
     DeviceMapping,
     DeviceRule,
@@ -64,8 +64,8 @@ def opts(*texts: str) -> SecurityOpt:
         (parse_lines.parse_label, "a", ("a", "")),
         (parse_lines.parse_sysctl, "net.core.somaxconn=5", ("net.core.somaxconn", "5")),
         (parse_lines.parse_sysctl, "kernel.shmmax=5", ("kernel.shmmax", "5")),
-        (parse_modes.parse_network, "default", "bridge"),
-        (parse_modes.parse_network, "container:web", "container:web"),
+        (parse_network.parse_network, "default", "bridge"),
+        (parse_network.parse_network, "container:web", "container:web"),
         (parse_modes.parse_id_map, "0:100000:65536", IdMap(container_id=0, host_id=100000, size=65536)),
         (parse_modes.parse_id_map, "5:7", IdMap(container_id=5, host_id=7, size=1)),
         (parse_modes.parse_restart, "", RestartPolicy()),
@@ -136,7 +136,7 @@ def test_a_value_is_read(parse, text, value) -> None:
         (parse_modes.parse_mac, "foo", "foo is not a valid mac address"),
         (parse_modes.parse_attach, "foo", "valid streams are STDIN, STDOUT and STDERR"),
         (parse_modes.parse_id_map, "1:2:0", 'invalid ID map "1:2:0"'),
-        (parse_modes.parse_network, "container:", "invalid container format container:<name|id>"),
+        (parse_network.parse_network, "container:", "invalid container format container:<name|id>"),
         (parse_modes.check_signal, "FOO", "invalid signal: FOO"),
         (parse_modes.check_signal, "RTMIN+99", "invalid signal: RTMIN+99"),
         (parse_modes.check_signal, "_DFL", "invalid signal: _DFL"),
