@@ -103,9 +103,12 @@ class Snapshots:
 def _forget_volatile(work: str) -> None:
     # overlayfs refuses a second mount after ``volatile``, in case the machine went down between. It has not: after a
     # boot nobody prepares a --rm container again.
+    mark = f"{work}/work/incompat"
+    if not os.path.exists(mark):
+        return
     from firkin.storage import tree
 
     try:
-        tree.remove(f"{work}/work/incompat")
+        tree.remove(mark)
     except OSError:
         pass
