@@ -78,12 +78,15 @@ def _host_directories(job: Job) -> dict[str, str]:
 def _legacy(job: Job, top: int, flags: int, own_namespace: bool) -> None:
     """Fill the tmpfs ``top``, which nobody else reaches: names in it are safe, and mount(2) is one call, not nine."""
     here = f"/proc/self/fd/{top}"
+    ours = None if job.cgroup is None else job.cgroup.directories()
     own = {words.split(",")[0]: (words, path) for words, path in _own_cgroups(job).items()}
     links: list[tuple[str, str]] = []
     for first, directory in _host_directories(job).items():
         if first not in own:
             continue  # the second name of a joined pair, or a hierarchy that came later
         controllers, path = own[first]
+        if ours is not None and first not in ours:
+            continue  # name=systemd: the container has no cgroup there, and would see all of the host's
         name = directory.rpartition("/")[2]
         os.mkdir(f"{here}/{name}", 0o755)
         if own_namespace:
