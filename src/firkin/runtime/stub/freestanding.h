@@ -111,6 +111,7 @@ static inline void confine(const int numbers[NUMBERS])
 
     if (size <= (long)sizeof program)
         result = sys(__NR_pread64, numbers[PROGRAM], (long)program, size, 0, 0);
+    sys(__NR_close, numbers[PROGRAM], 0, 0, 0, 0);
     if (result >= 0)
         result = result == size ? sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, numbers[FLAGS], (long)&whole, 0, 0) : -EIO;
     if (result < 0)
