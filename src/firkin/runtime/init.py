@@ -4,8 +4,8 @@
     -> keyring -> time offsets -> loopback -> root stands -> the plan's steps -> pivot
     -> "ready", wait for "go"
     -> scheduling, limits -> terminal, 0-2, close all else -> cwd -> seccomp, if it may gain privileges
-    -> bounding set, user, capabilities -> cwd again -> find the program -> seccomp, if it may not
-    -> execve of the stub in its sealed memfd, which executes the program
+    -> bounding set, user, capabilities -> cwd again -> find the program
+    -> execve of the stub in its sealed memfd, which loads seccomp, if it may not, and executes the program
 
 Nothing is imported, logged or looked up in codecs after the fork. The process is not dumpable from before the fork to
 the stub's execve: /proc/PID/exe (the host's interpreter, CVE-2019-5736), /proc/PID/fd and ptrace are out of reach.
@@ -229,12 +229,12 @@ def become(job: Job, slave: int) -> NoReturn:
     identity.apply_scheduling(spec, job.linux)
     identity.set_exec_labels(job.proc, spec)
     os.umask(user["umask"] if user.get("umask") is not None else 0o022)
-    status, stub = _only_needed_descriptors(job, slave)
+    no_new = bool(spec.get("noNewPrivileges"))
+    status, stub, confine = _only_needed_descriptors(job, slave, late_filter=no_new)
     identity.own_stdio(user.get("uid") or 0)
     identity.apply_limits(job.limits)
     cwd = spec.get("cwd") or "/"
     there = _change_directory(cwd)
-    no_new = bool(spec.get("noNewPrivileges"))
     if no_new:
         process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
     elif job.seccomp:
@@ -249,15 +249,15 @@ def become(job: Job, slave: int) -> NoReturn:
         _change_directory(cwd, last=True)
     _check_cwd(cwd)
     found = program.find(spec["args"][0], os.fsdecode(environment.get(b"PATH", b"")))
-    arguments = exec_argv(os.fsencode(found), job.arguments, status)
+    arguments = exec_argv(os.fsencode(found), job.arguments, status, confine)
     process.reset_signals()
-    if no_new and job.seccomp:
-        job.load_seccomp(job.seccomp)
     os.execve(stub, arguments, environment)  # noqa: S606 - no shell is the point
 
 
-def _only_needed_descriptors(job: Job, slave: int) -> tuple[int, int]:
-    """Set up 0-2; close the rest but the preserved ones; return (channel, stub) right above them."""
+def _only_needed_descriptors(
+    job: Job, slave: int, *, late_filter: bool
+) -> tuple[int, int, tuple[int, int, int] | None]:
+    """Set up 0-2; close the rest but the preserved ones; return (channel, stub, orders for the stub's seccomp)."""
     stub = reaper_fd() if job.reaper else exec_fd()
     first = 3 + job.preserve_fds
     if slave >= 0:
@@ -266,6 +266,11 @@ def _only_needed_descriptors(job: Job, slave: int) -> tuple[int, int]:
     else:
         wanted = [job.stdio.stdin, job.stdio.stdout, job.stdio.stderr]
     kept = [_copy_above(fd, first + 5) for fd in (*wanted, job.channel, stub)]
+    confine = None
+    if late_filter and job.seccomp:
+        policy = _copy_above(os.memfd_create("seccomp", os.MFD_CLOEXEC), first + 5)
+        os.write(policy, job.seccomp)
+        confine = (os.dup2(policy, first + 2), len(job.seccomp) // 8, job.seccomp_flags)
     for target, fd in enumerate(kept[:3]):
         os.dup2(fd, target)
     status = os.dup2(kept[3], first)
@@ -273,8 +278,8 @@ def _only_needed_descriptors(job: Job, slave: int) -> tuple[int, int]:
     job.channel = status
     for fd in range(3, first):
         os.set_inheritable(fd, True)
-    process.close_range(first + 2)
-    return status, inner
+    process.close_range(first + (2 if confine is None else 3))
+    return status, inner, confine
 
 
 def _copy_above(fd: int, lowest: int) -> int:

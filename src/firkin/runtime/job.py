@@ -58,6 +58,7 @@ class Job:
         self.born_in_cgroup = False
         self.seccomp = b""
         self.cache: str | None = None
+        self.seccomp_flags = 0
         self.load_seccomp: Callable[[bytes], object] = (
             len  # linux/seccomp.py's, imported when there is a filter
         )

@@ -19,7 +19,7 @@ from __future__ import annotations
 import errno
 import os
 
-from firkin.errors import InvalidArgument, PermissionDenied, SyscallError
+from firkin.errors import InvalidArgument, PermissionDenied, SyscallError, Unsupported
 from firkin.linux import fdpass, ns, process
 from firkin.linux.path import PROC_SUPER_MAGIC, filesystem_magic
 from firkin.oci.spec import validate
@@ -28,7 +28,7 @@ from firkin.runtime.job import Job, Launched, Stdio
 from firkin.runtime.plan import plan as make_plan
 from firkin.runtime.rooting import mount_root
 from firkin.runtime.sources import open_sources
-from firkin.runtime.stub.exec import exec_fd
+from firkin.runtime.stub.exec import FILTER_REFUSED, exec_fd
 from firkin.runtime.stub.reaper import reaper_fd
 
 TYPE_CHECKING = False
@@ -100,6 +100,8 @@ class Pending:
             channel.say(self._sock, channel.GO)
             channel.listen(self._sock)  # end of file
         except channel.ProgramFailed as failure:
+            if failure.errno & FILTER_REFUSED:
+                raise SyscallError(failure.errno & ~FILTER_REFUSED, "seccomp") from None
             raise program.refused(self._name, failure.errno) from None
         except BrokenPipeError:
             raise channel.ChildEnded("the container's first process ended before its program ran") from None
@@ -140,6 +142,7 @@ def prepare(
 ) -> Pending:
     """Do all of ``launch`` up to the program."""
     validate(spec)
+    _refuse_what_is_not_done(spec)
     job = Job(spec, make_plan(spec), container_id, stdio)
     job.cache, job.bundle = cache, bundle
     job.cgroup, job.reaper, job.preserve_fds = cgroup, init, preserve_fds
@@ -161,6 +164,20 @@ def prepare(
         for fd in held:
             os.close(fd)
     return finish(job, pid, pidfd, ours, warnings)
+
+
+def _refuse_what_is_not_done(spec: dict[str, Any]) -> None:
+    """A property that would be passed over in silence is an error (config.md: unsupported values MUST be one)."""
+    linux = spec.get("linux") or {}
+    hooks = spec.get("hooks") or {}
+    asked = [f"hooks.{name}" for name, entries in hooks.items() if entries]
+    asked += [f"linux.{name}" for name in ("netDevices", "intelRdt") if linux.get(name)]
+    if (linux.get("seccomp") or {}).get("listenerPath"):
+        asked.append("linux.seccomp.listenerPath")
+    if asked:
+        raise Unsupported(
+            f"config.json asks for {', '.join(asked)}, which firkin does not do", field=asked[0]
+        )
 
 
 def gather(job: Job, *, new_userns: bool) -> list[str]:
@@ -189,7 +206,7 @@ def _compile_seccomp(job: Job) -> None:
 
     profile = job.linux["seccomp"]
     job.seccomp = cached_filter(profile, os.uname().machine, job.cache)
-    flags = flags_of(profile)
+    flags = job.seccomp_flags = flags_of(profile)
     job.load_seccomp = lambda program: load(program, flags)
 
 

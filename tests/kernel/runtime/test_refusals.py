@@ -132,6 +132,20 @@ def test_invalid_configuration_is_refused_before_anything_is_made(root):
     assert box.left == []
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"hooks": {"prestart": [{"path": "/bin/true"}]}}, "hooks.prestart"),
+        ({"linux": {"namespaces": [{"type": "mount"}], "intelRdt": {"closID": "x"}}}, "linux.intelRdt"),
+    ],
+)
+def test_properties_that_are_not_done_are_refused(root, change, field):
+    spec = {**make_spec(root, "true"), "hostname": "", **change}
+    box = run(spec)
+    assert box.error["kind"] == "Unsupported"
+    assert box.error["fields"]["field"] == field
+
+
 def test_sysctl_that_the_kernel_refuses(root):
     spec = make_spec(root, "true")
     spec["linux"]["sysctl"] = {"net.ipv4.no_such_thing": "1"}

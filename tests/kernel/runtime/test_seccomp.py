@@ -36,9 +36,10 @@ def test_filter(root, no_new_privileges, uid):
 
 
 def test_with_no_new_privileges_it_comes_after_everything_that_launch_does(root):
-    """Calls that only the launch needs may be forbidden then, but for execveat."""
+    """Calls that only the launch needs may be forbidden then."""
     spec = deny(
-        make_spec(root, "true"),
+        make_spec(root, "ls", "/proc/self/fd"),
+        "execveat",
         "capset",
         "setresuid",
         "setgroups",
@@ -48,7 +49,8 @@ def test_with_no_new_privileges_it_comes_after_everything_that_launch_does(root)
         "prctl",
     )
     spec["process"]["noNewPrivileges"] = True
-    assert run(spec).code == 0
+    assert run(spec).lines == ["0", "1", "2", "3"]
+    assert run(spec, init=True).lines == ["0", "1", "2", "3"]
 
 
 def test_a_filter_that_forbids_execve_is_reported(root):
