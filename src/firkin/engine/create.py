@@ -15,7 +15,7 @@ from firkin import ids, log
 from firkin.engine import locks, mounts, states, tables
 from firkin.engine.row import Container
 from firkin.engine.steps import step
-from firkin.errors import AlreadyExists, FirkinError
+from firkin.errors import AlreadyExists, FirkinError, InvalidArgument
 from firkin.specgen.merge import merge
 from firkin.wire import json
 
@@ -32,20 +32,31 @@ if TYPE_CHECKING:
 
 def create(ctx: Context, options: CreateOptions) -> Container:
     """Make a container and return it. Raises NotFound (image), AlreadyExists (name), InvalidArgument, ..."""
-    container, lock = make(ctx, options)
+    container, lock, _ = make(ctx, options)
     with lock:
         tables.update(ctx.db, container.id, state=states.CREATED)
     return container.replace(state=states.CREATED)
 
 
-def make(ctx: Context, options: CreateOptions, owner: str = "") -> tuple[Container, Lock]:
-    """Make a container whose row still says creating; return it with its lock held. What fails leaves nothing."""
+def make(ctx: Context, options: CreateOptions, owner: str = "") -> tuple[Container, Lock, list[str]]:
+    """Make a container whose row still says creating; return it with its lock held, and warnings.
+
+    What fails leaves nothing.
+    """
+    from firkin.engine.limits import checked
+
     image = ctx.images.resolve(options.image)
     log.mark("image")
     container_id = ids.new_id()
+    warnings = checked(options, container_id)
     if options.volumes_from:
         options = options.replace(volume=options.volume + tuple(mounts.inherited(ctx, options.volumes_from)))
     merged = merge(options, image.config)
+    if not merged.args:
+        raise InvalidArgument(
+            "no command specified",
+            hint="the image has no CMD and no ENTRYPOINT: give the command after its name",
+        )
     lock = locks.lock(ctx.config.paths, container_id)
     try:
         points = mounts.plan(merged.mounts)
@@ -70,7 +81,7 @@ def make(ctx: Context, options: CreateOptions, owner: str = "") -> tuple[Contain
         lock.release()
         raise
     log.mark("snapshot")
-    return container, lock
+    return container, lock, warnings
 
 
 def _insert(
@@ -106,7 +117,9 @@ def _insert(
             state=states.CREATING,
         )
         try:
-            tables.insert(ctx.db, container)
+            with ctx.db.write():
+                ctx.images.hold(image.id)
+                tables.insert(ctx.db, container)
         except AlreadyExists:
             if name:
                 raise

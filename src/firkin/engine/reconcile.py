@@ -8,6 +8,7 @@ Whoever works on a container says so in its row first and takes it back last, so
     row of an owner that has died                    end and remove
     names in ROOT/tmp                                half-made things of dead makers go
     more lock files than rows                        those of containers that never came to be go
+    no RUN/swept                                     the machine was restarted: all rooms are looked through
 """
 
 from __future__ import annotations
@@ -42,8 +43,11 @@ def reconcile(ctx: Context) -> None:
             suspects.append(container_id)
     for container_id in suspects:
         _attempt(ctx, container_id)
-    if suspects or os.listdir(paths.tmp):
+    if not os.path.exists(f"{paths.run_root}/swept"):
+        _sweep_all(ctx)
+    elif suspects or os.listdir(paths.tmp):
         _sweep_tmp(ctx)
+        ctx.network.retire_later()
     if sum(len(name) == _ID for name in os.listdir(paths.locks)) > tables.count(ctx.db):
         _sweep_locks(ctx)
     log.mark("reconcile")
@@ -102,8 +106,19 @@ def _sweep_tmp(ctx: Context) -> None:
 
     try:
         scratch.sweep(ctx.config.paths.tmp)
-    except OSError as error:
+        ctx.images.recover()
+    except (FirkinError, OSError) as error:
         log.debug(f"sweep tmp: {error}")
+
+
+def _sweep_all(ctx: Context) -> None:
+    """Look at everything, once a boot: the run root was empty."""
+    from firkin.engine.sweep import sweep
+
+    try:
+        sweep(ctx)
+    except (FirkinError, OSError) as error:
+        log.debug(f"sweep: {error}")
 
 
 def _sweep_locks(ctx: Context) -> None:

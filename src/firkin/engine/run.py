@@ -35,17 +35,18 @@ def run(
         from firkin.engine import create as creation
         from firkin.engine.start import launch
 
-        container, lock = creation.make(ctx, options, owner)
+        container, lock, warnings = creation.make(ctx, options, owner)
         with lock:
             step("made")
             try:
-                return launch(ctx, container, monitor, client, streams_of(options))
+                started = launch(ctx, container, monitor, client, streams_of(options))
             except BaseException:
                 if options.rm or not leave_failed:
                     from firkin.engine.erase import erase
 
                     erase(ctx, container.id, volumes=True)
                 raise
+        return started.replace(warnings=(*warnings, *started.warnings)) if warnings else started
     except BaseException:
         client.close()
         raise

@@ -18,7 +18,7 @@ import select
 import sys
 
 from firkin.engine.forked import Forked
-from firkin.errors import Internal, from_wire, to_wire
+from firkin.errors import Unavailable, from_wire, to_wire
 from firkin.wire import json
 
 TYPE_CHECKING = False
@@ -46,11 +46,12 @@ class SpawnClient:
         self._sock = sock
         self._pid = pid
         self._lock = allocate_lock()
+        self._owed = 0  # answers to requests whose caller was interrupted (Ctrl-C) before they came
         self.token = token  # what rows bound to this spawner say as their owner
 
     @classmethod
-    def start(cls, ctx: Context) -> SpawnClient:
-        """Start a spawner for this process. Raises OSError."""
+    def start(cls, ctx: Context, token: str = "") -> SpawnClient:
+        """Start a spawner for this process; ``token`` is that of a dead one that it succeeds. Raises OSError."""
         import _socket
 
         from firkin.linux import process
@@ -58,7 +59,7 @@ class SpawnClient:
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
         me = os.getpid()
         owner = process.pidfd_open(me)
-        token = f"{me}:{process.start_time(me)}:{os.urandom(4).hex()}"
+        token = token or f"{me}:{process.start_time(me)}:{os.urandom(4).hex()}"
         source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         paths = ctx.config.paths
         python = sys.executable or "python3"
@@ -79,34 +80,83 @@ class SpawnClient:
             theirs.close()
             for fd in (owner, *high):
                 os.close(fd)
-        return cls(ours, pid, token)
+        channel = _socket.socket(fileno=_above_stdio(ours.detach()))
+        channel.settimeout(None)  # whatever socket.setdefaulttimeout says in the host
+        return cls(channel, pid, token)
 
     def fork(self, *, bound: bool = False, kind: str = MONITOR) -> Forked:
-        """Have a monitor (or an exec's agent) forked. Raises Internal when the spawner has died."""
+        """Have a monitor (or an exec's agent) forked. Raises Unavailable when the spawner has died."""
+        import _socket
+
+        data = b""
+        fds: list[int] = []
         with self._lock:
             try:
-                self._sock.send(json.dumps({"kind": kind, "bound": bound}).encode())
+                while self._owed:
+                    for fd in _receive(self._sock)[1]:
+                        os.close(fd)  # its monitor reads end of file, and goes
+                    self._owed -= 1
+                # Without MSG_NOSIGNAL a dead spawner would end a host that has SIGPIPE as the shell left it.
+                self._sock.send(json.dumps({"kind": kind, "bound": bound}).encode(), _socket.MSG_NOSIGNAL)
+                self._owed += 1
                 data, fds = _receive(self._sock)
-            except OSError as error:
-                raise Internal(f"the spawner has died ({error.strerror})", hint="open a new Engine") from None
+                self._owed -= 1
+            except OSError:
+                data = b""
         if not data:
-            raise Internal("the spawner has died", hint="open a new Engine")
+            raise Unavailable(
+                f"the spawner of this program (pid {self._pid}) was killed, and what was bound to it has ended",
+                hint="try again: a new one is started",
+            )
         answer = json.loads(data)
         if "error" in answer:
             raise from_wire(answer["error"])
-        return Forked(pid=answer["pid"], start_time=answer["start_time"], fd=fds[0])
+        return Forked(pid=answer["pid"], start_time=answer["start_time"], fd=_above_stdio(fds[0]))
 
-    def close(self) -> None:
-        """End the spawner, what is bound to it, and wait until that has gone."""
+    def alive(self) -> bool:
+        """Say whether the spawner is still at the other end (3 us)."""
+        poll = select.poll()
+        poll.register(self._sock.fileno(), 0)
+        return self._pid > 0 and not poll.poll(0)
+
+    def close(self) -> bool:
+        """End the spawner, what is bound to it, and wait until that has gone.
+
+        False when it was killed: what was bound has ended, and somebody must remove it (engine/owners).
+        """
+        import _socket
+
         with self._lock:
             if self._pid <= 0:
-                return
-            self._sock.close()
+                return True
             try:
-                os.waitpid(self._pid, 0)
+                self._sock.shutdown(_socket.SHUT_RDWR)  # a forked child may hold a copy of the descriptor
+            except OSError:
+                pass
+            self._sock.close()
+            clean = True
+            try:
+                clean = os.waitpid(self._pid, 0)[1] == 0
             except ChildProcessError:
                 pass  # the owner ignores SIGCHLD, or reaps for itself
             self._pid = 0
+            return clean
+
+    def abandon(self) -> None:
+        """Forget it, in a forked child: it is the parent's."""
+        self._sock.close()
+        self._pid = 0
+
+
+def _above_stdio(fd: int) -> int:
+    """Move a descriptor out of 0 to 2, which a host that has closed its own hands out, and others write to."""
+    if fd > 2:
+        return fd
+    import fcntl
+
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(fd)
+    return moved
 
 
 def _receive(sock: _socket.socket) -> tuple[bytes, list[int]]:

@@ -135,6 +135,10 @@ class Bridge:
             self._sockets.keep(fd, opened[0])
         return fd
 
+    def adopt_netns(self, fd: int) -> None:
+        """Make a network namespace that somebody else made (a container's user namespace owns it) like ours."""
+        netns.visit(fd, _no_ipv6_by_default)
+
     def attach(self, endpoint: Endpoint, netns_fd: int) -> None:
         """Connect the namespace and publish the ports. After a failure no link is left; ``detach`` does the rest.
 
@@ -155,6 +159,11 @@ class Bridge:
         finally:
             guest.close()
         self._attached[endpoint.container_id] = users
+
+    def users_fd(self, container_id: str) -> int:
+        """Return the descriptor that says "attached" while it is open, -1 for none: an execve must pass it on."""
+        users = self._attached.get(container_id)
+        return users.fileno() if users is not None else -1
 
     def detach(self, container_id: str) -> None:
         """Give back ports and address; nothing there is no error. The veth goes with the container's namespace."""

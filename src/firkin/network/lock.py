@@ -24,6 +24,9 @@ class Lock:
         self._how = how
         self._fd = -1
 
+    def fileno(self) -> int:
+        return self._fd
+
     def take(self) -> None:
         self._take(self._how)
 

@@ -179,9 +179,17 @@ def shared():
         pytest.skip("needs root: containers are made")
     base = f"/tmp/firkin-test-engine-{os.getpid()}-{os.urandom(2).hex()}"
     commands = Commands(f"{base}/root", f"{base}/run")
+    with open(f"{base}/root/engine.json", "w") as file:  # a subnet of our own: others test at the same time
+        subnet = f"10.{100 + os.getpid() % 80}.0.0/16"
+        json.dump({"id": commands.config.engine_id, "settings": {"bridge_subnet": subnet}}, file)
     assert commands.call(lambda ctx: len(ctx.images.load(ARCHIVE))) == 1
     yield commands
-    assert commands.call(lambda ctx: ctx.network.teardown())
+    for _ in range(200):  # a process that nobody waits for takes the unused bridge away
+        if not os.path.exists(f"/sys/class/net/{commands.config.bridge}"):
+            break
+        time.sleep(0.05)
+    else:
+        raise AssertionError(f"the bridge {commands.config.bridge} was left behind")
     shutil.rmtree(base)
 
 

@@ -17,4 +17,5 @@ class Charge(Record):
     rm: bool
     started_ns: int
     marks: int = 0  # how many of our marks the starter has
+    users_fd: int = -1  # Bridge.users_fd
     spare: list[int] = []  # descriptors to close at the end: slave of the terminal, network namespace, ports

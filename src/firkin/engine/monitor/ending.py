@@ -61,17 +61,27 @@ def end(charge: Charge, loop: Loop, open_context: Callable[[], Context]) -> None
     step("exit-announced")
     log.mark("record the end")
     from firkin.engine.erase import clean
-    from firkin.engine.monitor.outcome import settle
+    from firkin.engine.monitor.outcome import afterwards, settle
 
     ctx = open_context()
     clean(ctx, charge.container_id, network=charge.network)
     log.mark("clean up")
+    if charge.users_fd >= 0:
+        _close(charge.users_fd)
     settle(ctx, charge.container_id, charge.starts, record, rm=charge.rm or loop.owner_died)
     step("settled")
     if log.marking():
         log.mark("row")
         loop.announce(frames.MARKS, json.dumps(log.marks()[charge.marks :]).encode())
     loop.farewell()
+    afterwards(ctx, network=charge.network, removed=charge.rm or loop.owner_died)
+
+
+def _close(fd: int) -> None:
+    try:
+        os.close(fd)
+    except OSError:
+        pass  # Bridge.detach has done so, when it was this process that attached
 
 
 def _record(charge: Charge, loop: Loop) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def machine() -> dict[str, Any]:
     kernel = (int(release[0]), int("".join(c for c in release[1] if c.isdigit()) or 0))
     found: dict[str, Any] = {"kernel": kernel, "arch": uname.machine, "rro": kernel >= (5, 12)}
     found["cpus"] = os.cpu_count() or 0
+    found["thermal_throttle"] = thermal_throttle()
     found["last_cap"] = int(_text("/proc/sys/kernel/cap_last_cap") or 40)
     status = _text("/proc/self/status")
     found["capabilities"] = _held(status, found["last_cap"])
@@ -143,9 +144,21 @@ def _host(plan: StartPlan, options: CreateOptions) -> dict[str, Any]:
     )  # fmt: skip
     if throttles:
         found["device_numbers"] = {one.path: _numbers(one.path) for one in throttles}
+    if options.memory or options.memory_swap:
+        from firkin.engine.limits import swap_limit
+
+        found["swap_limit"] = swap_limit()
     if options.network == "host" or options.uts == "host":
         found["hostname"] = os.uname().nodename
+    elif plan.borrowed:
+        found["hostname"] = _text(plan.borrowed["hostname"]).strip()
     return found
+
+
+def thermal_throttle() -> tuple[int, ...]:
+    """Return the processors whose thermal_throttle directory is to be masked."""
+    folder = "/sys/devices/system/cpu"
+    return tuple(n for n in range(os.cpu_count() or 0) if os.path.isdir(f"{folder}/cpu{n}/thermal_throttle"))
 
 
 def _numbers(path: str) -> tuple[int, int]:

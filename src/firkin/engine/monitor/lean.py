@@ -59,8 +59,8 @@ def become(charge: Charge, loop: Loop, root: str, run_root: str) -> None:
 def _descriptors(charge: Charge, loop: Loop) -> list[int]:
     log = [loop.log.fd] if loop.log is not None else []
     return [
-        loop.pidfd, loop.stdin, loop.terminal, loop.listener, loop.owner, *loop.outputs, *loop.clients, *charge.spare,
-        *log,
+        charge.users_fd, loop.pidfd, loop.stdin, loop.terminal, loop.listener, loop.owner, *loop.outputs,
+        *loop.clients, *charge.spare, *log,
     ]  # fmt: skip
 
 

@@ -55,6 +55,9 @@ def main(ctx: Context, channel: int, owner: int, *, network: bool = True) -> Non
         step("start-undone")
         if not channels.report(channel, error):
             record_failure(ctx, plan, error)
+        os.close(channel)
+        if plan.endpoint is not None:
+            ctx.network.retire_later()
         return
     _watch(ctx, plan, running, loop)
 
@@ -69,6 +72,7 @@ def _watch(ctx: Context, plan: StartPlan, running: Running, loop: Loop) -> None:
         bundle=paths.bundle(plan.container_id),
         cgroup_path=f"{ctx.config.cgroup_parent}/{plan.container_id}",
         network=plan.endpoint is not None,
+        users_fd=ctx.network.users_fd(plan.container_id) if plan.endpoint is not None else -1,
         rm=plan.rm,
         started_ns=running.started_ns,
         marks=len(log.marks()),

@@ -8,7 +8,7 @@ import time
 from firkin import log
 from firkin.engine import tables
 from firkin.engine.erase import clean, erase
-from firkin.errors import CannotRun, to_wire
+from firkin.errors import CannotRun, FirkinError, to_wire
 from firkin.wire import json
 
 TYPE_CHECKING = False
@@ -36,6 +36,20 @@ def settle(ctx: Context, container_id: str, starts: int, record: dict[str, Any],
             started_ns=record["started_ns"],
             finished_ns=record["finished_ns"],
         )
+
+
+def afterwards(ctx: Context, *, network: bool, removed: bool) -> None:
+    """Do what nobody waits for: layers to the disk, images that the last container let go, an unused bridge."""
+    try:
+        ctx.layers.settle()
+        if removed:
+            from firkin.engine.image_users import image_users
+
+            ctx.images.recover(lambda: image_users(ctx))
+        if network:
+            ctx.network.retire_later()
+    except (FirkinError, OSError) as error:
+        log.debug(f"upkeep: {error}")
 
 
 def give_up(ctx: Context, plan: StartPlan, running: Running) -> None:
