@@ -133,7 +133,7 @@ def exec_process(
     if not options.command:
         raise InvalidArgument("no exec command specified", hint="give the command after the container")
     own = container_spec["process"]
-    found = {name: value for name, value in own.items() if name not in ("oomScoreAdj", "consoleSize")}
+    found = {name: value for name, value in own.items() if name != "consoleSize"}
     env = list(own.get("env", ()))
     from_passwd = container_spec.get("annotations", {}).get(HOME_ANNOTATION) == "passwd"
     if from_passwd and options.user:

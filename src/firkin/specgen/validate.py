@@ -6,7 +6,7 @@ parser is imported where its flag is given: the plain container pays for none.
 
 from __future__ import annotations
 
-from firkin.errors import InvalidArgument
+from firkin.errors import InvalidArgument, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MIN_MEMORY = 6 << 20
 BILLION = 1_000_000_000
+NETWORKS = ("bridge", "none", "host")
 _HOSTNAME_MAX = 64  # uname(2): __NEW_UTS_LEN
 
 
@@ -106,6 +107,11 @@ def _network(options: CreateOptions) -> None:
         _refuse("conflicting options: hostname and the UTS mode", "drop -h, or --uts host")
     if options.network.startswith("container:"):
         _shared_network(options)
+    elif options.network not in NETWORKS:
+        raise NotFound(
+            f"network {options.network} not found",
+            hint="there are bridge, none, host and container:NAME; networks with names are still to come",
+        )
     if options.network == "host" and options.link:
         _refuse(
             "conflicting options: host type networking can't be used with links. This would result in undefined "

@@ -38,7 +38,7 @@ def test_it_takes_after_the_container() -> None:
     for name in ("user", "env", "cwd", "capabilities", "rlimits", "noNewPrivileges"):
         assert found[name] == own["process"][name]
     assert found["terminal"] is False
-    assert "oomScoreAdj" not in found
+    assert found["oomScoreAdj"] == own["process"]["oomScoreAdj"]
 
 
 def test_another_user_has_another_home_and_no_capabilities() -> None:
