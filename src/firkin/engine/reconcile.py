@@ -8,6 +8,7 @@ Whoever works on a container says so in its row first and takes it back last, so
     row of an owner that has died                    end and remove
     names in ROOT/tmp                                half-made things of dead makers go
     more lock files than rows                        those of containers that never came to be go
+    nothing runs, but the bridge stands              it is taken down in a second, by a process of its own
     no RUN/swept                                     the machine was restarted: all rooms are looked through
 """
 
@@ -33,7 +34,8 @@ def reconcile(ctx: Context) -> None:
     """Repair what killed processes left. What fails for one container is tried again by the next command."""
     paths = ctx.config.paths
     suspects = []
-    for container_id, state, pid, start, owner in tables.to_check(ctx.db):
+    checked = tables.to_check(ctx.db)
+    for container_id, state, pid, start, owner in checked:
         if not liveness.alive(pid, start):
             if state not in states.SETTLED:
                 suspects.append(container_id)
@@ -47,10 +49,21 @@ def reconcile(ctx: Context) -> None:
         _sweep_all(ctx)
     elif suspects or os.listdir(paths.tmp):
         _sweep_tmp(ctx)
-        ctx.network.retire_later()
+    if suspects or (not checked and os.path.exists(f"/sys/class/net/{ctx.config.bridge}")):
+        _retire(ctx)
     if sum(len(name) == _ID for name in os.listdir(paths.locks)) > tables.count(ctx.db):
         _sweep_locks(ctx)
     log.mark("reconcile")
+
+
+def _retire(ctx: Context) -> None:
+    if not ctx.embedded:
+        ctx.network.retire_later()
+        return
+    try:
+        ctx.network.retire(0)
+    except (FirkinError, OSError) as error:
+        log.debug(f"reconcile the network: {error}")
 
 
 def _attempt(ctx: Context, container_id: str) -> None:

@@ -198,5 +198,5 @@ def _await_monitor(engine, name):
 def _empty(folder):
     import shutil
 
-    for name in os.listdir(folder):
-        shutil.rmtree(f"{folder}/{name}")
+    for entry in os.scandir(folder):
+        shutil.rmtree(entry) if entry.is_dir() else os.unlink(entry)
