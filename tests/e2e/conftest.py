@@ -35,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = config.getoption("--target", "firkin")
     for item in items:
+        if chosen != "firkin" and "target" not in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason=f"is about firkin alone, not about {chosen}"))
         marker = item.get_closest_marker("only")
         if marker is not None and chosen not in marker.args:
             item.add_marker(pytest.mark.skip(reason=f"for {', '.join(marker.args)}, not for {chosen}"))

@@ -165,7 +165,7 @@ def test_logs_tail_and_time(target: Target, talker: str) -> None:
     assert [line.split()[1] for line in stamped] == ["1", "3"]
     assert stamped[0].split()[0][10] == "T"
     assert target.run("logs", "--since", "1h", talker).stdout == "1\n3\n"
-    assert target.run("logs", "--until", "1h", talker).stdout == ""
+    assert target.run("logs", "--until", "2000-01-01", talker).stdout == ""
     assert target.run("logs", "--since", "2099-01-01", talker).stdout == ""
 
 
@@ -212,8 +212,8 @@ def test_inspect_json_and_templates(target: Target, sleeper: str) -> None:
     assert one["State"]["Running"] is True
     assert one["Config"]["Cmd"][0] == "sh"
     assert target.out("inspect", "-f", "{{json .Config.Cmd}}", sleeper).startswith('["sh","-c",')
-    assert target.out("inspect", "-f", "{{range .Config.Env}}{{println .}}{{end}}", sleeper).startswith(
-        "PATH="
+    assert "\nPATH=" in "\n" + target.out(
+        "inspect", "-f", "{{range .Config.Env}}{{println .}}{{end}}", sleeper
     )
     assert target.out("inspect", "-f", "{{if .State.Running}}up{{else}}down{{end}}", sleeper) == "up"
     assert target.out("container", "inspect", "-f", "{{.Config.Image}}", sleeper).endswith(
