@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from firkin.sdk.engine import Engine
     from firkin.sdk.image import Image
 
-    run = Engine.run
-    create = Engine.create
+    run = Engine().run
+    create = Engine().create
     containers: Containers
     images: Images
     volumes: Volumes
@@ -49,10 +49,9 @@ def __getattr__(name: str) -> object:
         from firkin.sdk.engine import default_engine
 
         return getattr(default_engine(), name)
-    if name == "errors":
-        from firkin import errors as module
-
-        return module
+    if name == "errors":  # "from firkin import errors" would ask here again
+        __import__("firkin.errors")
+        return sys.modules["firkin.errors"]
     if name in _HOMES:
         module_name = f"firkin.sdk.{_HOMES[name]}"
         __import__(module_name)

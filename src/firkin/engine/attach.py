@@ -35,6 +35,18 @@ def wait_for(fd: int, events: int, timeout: float | None = None) -> bool:
     return bool(poll.poll(None if timeout is None else timeout * 1000))
 
 
+def _send(fd: int, data: bytearray) -> int:
+    """send(2) without SIGPIPE, which would end a host program that has it as the shell left it."""
+    import _socket
+
+    sock = _socket.socket(fileno=fd)
+    sock.setblocking(False)  # whatever socket.setdefaulttimeout says in the host
+    try:
+        return sock.send(data, _socket.MSG_NOSIGNAL)
+    finally:
+        sock.detach()
+
+
 class AttachClient:
     """One connection; closing it detaches. ``exit`` is EXIT's JSON once it has arrived."""
 
@@ -44,6 +56,7 @@ class AttachClient:
         self._unpacker = frames.Unpacker()
         self._waiting = bytearray()
         self._arrived: list[tuple[int, bytes]] = []
+        self.gone = False  # the monitor does not take what we send any more
         self.exit: dict[str, Any] | None = None
 
     def fileno(self) -> int:
@@ -71,11 +84,12 @@ class AttachClient:
         """Send what the socket takes; what a gone monitor leaves is dropped."""
         while self._waiting:
             try:
-                sent = os.write(self._fd, self._waiting)
+                sent = _send(self._fd, self._waiting)
             except BlockingIOError:
                 return
             except OSError:
                 self._waiting.clear()
+                self.gone = True
                 return
             del self._waiting[:sent]
 

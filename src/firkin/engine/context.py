@@ -48,6 +48,7 @@ class Context:
     volumes: Volumes
     network: Bridge
     forker: Forker  # where monitors come from
+    embedded = False  # in a program that may have threads: nothing here may fork
 
     def __init__(self, config: Config, makers: Mapping[str, Callable[[Context], object]]) -> None:
         self.config = config
@@ -75,7 +76,7 @@ class Context:
 
     def close(self) -> None:
         """Give back what the parts hold."""
-        for name in ("forker", "db"):
+        for name in ("forker", "network", "db"):
             part = self.__dict__.pop(name, None)
             if part is not None:
                 part.close()

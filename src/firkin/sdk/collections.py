@@ -8,7 +8,7 @@ from firkin.sdk.image import Image, remove_image
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import BinaryIO
 
     from firkin.sdk.connection import Connection
@@ -50,14 +50,22 @@ class Images:
         return Image(self._engine, found.id, found.references)
 
     def load(self, source: str | BinaryIO) -> builtins.list[Image]:
-        """Load what ``docker save``, skopeo or an OCI layout directory gives: a path or a binary stream."""
+        """Load what ``docker save`` or skopeo wrote, or an OCI layout directory: a path or a binary stream.
+
+        Raises InvalidArgument for an archive that is corrupt, cut short or hostile, ResourceExhausted past the limits;
+        then nothing has changed.
+        """
         loaded = self._engine.context().images.load(source)
         return [self.get(one.id) for one in loaded]
 
     def import_(
         self, source: str | BinaryIO, reference: str = "", *, changes: Sequence[str] = (), message: str = ""
     ) -> Image:
-        """Make an image of a root file system: a tar file's path, a directory's path or a binary stream."""
+        """Make an image of a root file system: a tar file's path, a directory's path or a binary stream.
+
+        ``changes`` are Dockerfile instructions: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, USER, VOLUME, WORKDIR...
+        Raises as ``load``.
+        """
         made = self._engine.context().images.import_(
             source, changes=tuple(changes), message=message, reference=reference or None
         )
@@ -75,9 +83,21 @@ class Volumes:
         self._engine = engine
 
     def list(self) -> builtins.list[Volume]:
-        """Return all volumes."""
+        """Return all volumes, by name."""
         return self._engine.context().volumes.list()
 
     def get(self, name: str) -> Volume:
         """Return one volume. Raises NotFound."""
         return self._engine.context().volumes.get(name)
+
+    def create(self, name: str | None = None, labels: Mapping[str, str] | None = None) -> Volume:
+        """Make a volume (without ``name`` an anonymous one), or return the one that has the name."""
+        return self._engine.context().volumes.create(name, dict(labels or {}))
+
+    def remove(self, name: str) -> None:
+        """Remove a volume and its content. Raises NotFound, InUse (by which container)."""
+        from firkin.engine.listing import ps
+
+        context = self._engine.context()
+        users = ps(context, all=True, filters={"volume": [name]})
+        context.volumes.remove(name, used_by=[str(one.placeholders()["Names"]) for one in users])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import overload
 
 from firkin.errors import Conflict, NotFound
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from firkin.engine.container import Container as Row
     from firkin.sdk.connection import Connection
-STDOUT, STDERR = 1, 2
 
 
 class Ran(Record):
@@ -27,18 +27,37 @@ class Ran(Record):
 
 
 class Container:
-    """One container of an engine; as a context manager it is stopped and removed at the block's end."""
+    """One container of an engine.
+
+    As a context manager, what ``run`` or ``create`` gave is stopped and removed at the block's end (stopped only with
+    ``keep=True``, left alone with ``detach=True``); what ``containers.get`` or ``list`` gave is left alone.
+
+    All methods ask the engine anew. Once the container is gone they raise NotFound; besides what each names, they may
+    raise Unavailable (a lock was not free in time) and SyscallError. Any thread may call them.
+    """
+
+    id: str  #: 64 hexadecimal digits
+    warnings: tuple[str, ...]  #: what the start had to say, as ``firkin run`` prints it
 
     def __init__(
-        self, engine: Connection, identifier: str, *, keep: bool = True, detach: bool = True
+        self,
+        engine: Connection,
+        identifier: str,
+        *,
+        keep: bool = True,
+        detach: bool = True,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self._engine = engine
         self._keep, self._detach = keep, detach
         self._stdin: Stdin | None = None
+        self._process = os.getpid()
         self.id = identifier
+        self.warnings = warnings
 
     @property
     def name(self) -> str:
+        """Its name: the given one, or one that was made up."""
         return self._row().name
 
     @property
@@ -59,19 +78,31 @@ class Container:
 
     @property
     def stdin(self) -> Stdin:
-        """The container's standard input (made with ``interactive=True``): ``write``, ``close``."""
+        """The container's standard input: ``write(bytes)``, ``close()``.
+
+        Raises Conflict when it was not started with ``interactive=True``, or does not run.
+        """
         if self._stdin is None:
             from firkin.engine.attach import attach
+
+            if not self._row().create_options().interactive:
+                raise Conflict(
+                    f"container {self.name} has no standard input", hint="start it with interactive=True"
+                )
 
             self._stdin = Stdin(attach(self._engine.context(), self.id, streams=("stdin",)))
         return self._stdin
 
     def start(self) -> None:
         """Start a container that is created or has exited. Raises CannotRun, Conflict, ..."""
-        self._engine.spawner().start_container(self._engine.context(), self.id)
+        bound = None if self._detach else True
+        self._engine.spawner().start_container(self._engine.context(), self.id, bound=bound)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return the exit code once it has ended (128 + n for signal n). Raises Unavailable on time-out (seconds)."""
+        """Return the exit code once it has ended (128 + n for signal n); at once when it does not run.
+
+        ``timeout`` is in seconds, None is for ever. Raises Unavailable when it is over and the container still runs.
+        """
         from firkin.engine.wait import wait
 
         return wait(self._engine.context(), self.id, timeout)
@@ -81,7 +112,11 @@ class Container:
     @overload
     def logs(self, stdout: bool = True, stderr: bool = True, *, follow: Literal[True]) -> Iterator[bytes]: ...
     def logs(self, stdout: bool = True, stderr: bool = True, follow: bool = False) -> bytes | Iterator[bytes]:
-        """Return the output so far; with ``follow`` an iterator of chunks that ends with the container."""
+        """Return the output so far, in the order in which it came.
+
+        ``stdout=False`` or ``stderr=False`` leaves a stream out. With ``follow`` an iterator of chunks that waits for
+        more and ends with the container.
+        """
         from firkin.engine.logs import logs
 
         pieces = logs(self._engine.context(), self.id, stdout=stdout, stderr=stderr, follow=follow)
@@ -99,7 +134,11 @@ class Container:
         workdir: str = "",
         privileged: bool = False,
     ) -> Ran:
-        """Run ``command`` in the running container and return its exit code and output. Raises CannotRun (126/127)."""
+        """Run ``command`` in the running container, feed it ``stdin``, and return its exit code and output.
+
+        ``environment``, ``user`` and ``workdir`` are the container's own where not given; ``privileged`` gives all
+        capabilities. Raises CannotRun (126/127), Conflict (it does not run), InvalidArgument.
+        """
         from firkin.engine.attach import STDERR as ERROR
         from firkin.engine.attach import STDOUT as OUTPUT
         from firkin.sdk.options import words
@@ -116,17 +155,23 @@ class Container:
         )
         execution = self._engine.spawner().execute(self._engine.context(), self.id, options)
         output = {OUTPUT: bytearray(), ERROR: bytearray()}
-        code = converse(execution, stdin, output)
+        try:
+            code = converse(execution, stdin, output)
+        finally:
+            execution.close()
         return Ran(exit_code=code, stdout=bytes(output[OUTPUT]), stderr=bytes(output[ERROR]))
 
     def stop(self, timeout: float | None = None, signal: str | int | None = None) -> None:
-        """Ask it to end (its stop signal), kill it after ``timeout`` seconds (its own, else 10). No error if ended."""
+        """Ask it to end by ``signal`` (its own stop signal, else TERM), and kill it after ``timeout`` seconds.
+
+        ``timeout`` None is its own, else 10; -1 waits for ever. No error when it has ended already.
+        """
         from firkin.engine.stop import stop
 
         stop(self._engine.context(), self.id, signal=signal, timeout=timeout)
 
     def kill(self, signal: str | int = "KILL") -> None:
-        """Send ``signal``. Raises Conflict when it does not run."""
+        """Send ``signal`` (``"HUP"``, ``"SIGHUP"``, 1). Raises Conflict when it does not run, InvalidArgument."""
         from firkin.engine.kill import kill
 
         kill(self._engine.context(), self.id, signal)
@@ -144,7 +189,10 @@ class Container:
         return diff(self._engine.context(), self.id)
 
     def remove(self, force: bool = False, volumes: bool = False) -> None:
-        """Remove it and all that it owned. Raises Conflict when it runs and ``force`` is not set."""
+        """Remove it and all that it owned; ``volumes`` takes its anonymous volumes along, ``force`` kills it first.
+
+        Raises Conflict when it runs and ``force`` is not set.
+        """
         from firkin.engine.remove import remove
 
         if self._stdin is not None:
@@ -155,6 +203,8 @@ class Container:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._process != os.getpid():
+            return  # a fork of the program leaves the block too; the container is the parent's
         if self._stdin is not None:
             self._stdin.close()
         try:

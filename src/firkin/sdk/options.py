@@ -29,35 +29,59 @@ ALIASES = {
 }  # fmt: skip
 
 
+# Of the command line alone: here the program itself is what they speak of.
+NOT_HERE = {
+    "attach": "use logs(follow=True) and stdin",
+    "detach": "it is an argument of run itself",
+    "detach_keys": "there is no terminal",
+    "sig_proxy": "use kill()",
+    "cidfile": "the id is container.id",
+    "pull": "load the image first",
+    "quiet": "nothing is printed",
+}
+
+
 def create_options(
-    image: str, command: str | Sequence[str] | None, options: Mapping[str, object]
+    image: object, command: str | Sequence[str] | None, options: Mapping[str, object]
 ) -> CreateOptions:
     """Return the checked options. Raises InvalidArgument naming the argument."""
-    values: dict[str, object] = {"image": image, "command": words(command)}
+    reference = getattr(image, "id", image)  # an Image as well as its name
+    if not isinstance(reference, str) or not reference:
+        raise InvalidArgument(f"image must be a name, not {image!r}", hint='for example "busybox" or "host"')
+    values: dict[str, object] = {"image": reference, "command": words(command)}
     for given, value in options.items():
         name = ALIASES.get(given, given)
+        if name in NOT_HERE:
+            raise InvalidArgument(f"{given} is for the command line", hint=NOT_HERE[name])
         if name not in CreateOptions._fields or name in ("image", "command"):
             raise InvalidArgument(f"run has no option {given!r}", hint=_nearest(given))
         if value is None:
             continue
         try:
             values[name] = _convert(name, value)
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise InvalidArgument(
-                f"{given}={value!r}: {error}", hint="see help(firkin.sdk.options)"
+                f"{given}={value!r}: {error}", hint="see help(firkin.sdk.keywords)"
             ) from error
     return CreateOptions(**values)  # type: ignore[arg-type]
 
 
-def words(command: str | Sequence[str] | None) -> tuple[str, ...]:
+def words(command: object) -> tuple[str, ...]:
     """Return argv: a list as it is, a string split as a shell splits words (nothing is expanded)."""
     if command is None:
         return ()
     if isinstance(command, str):
         import shlex
 
-        return tuple(shlex.split(command))
-    return tuple(str(word) for word in command)
+        try:
+            return tuple(shlex.split(command))
+        except ValueError as error:
+            raise InvalidArgument(f"command {command!r}: {error}", hint="give a list of words") from None
+    if isinstance(command, bytes) or not hasattr(command, "__iter__"):
+        raise InvalidArgument(f"command {command!r} is neither a text nor a list of texts")
+    return tuple(
+        os.fsdecode(word) if isinstance(word, bytes | os.PathLike) else str(word) for word in command
+    )
 
 
 def _convert(name: str, value: object) -> object:
@@ -162,12 +186,29 @@ def _converters() -> dict[str, Callable[[object], object]]:
         "device": _each(parse_limits.parse_device), "device_cgroup_rule": _each(parse_limits.parse_device_rule),
         "blkio_weight_device": _each(parse_limits.parse_weight_device),
         "time_offset": _each(parse_modes.parse_time_offset),
+        "log": _record("LogConfig"), "healthcheck": _record("HealthCheck"),
         "restart": lambda value: parse_modes.parse_restart(value) if isinstance(value, str) else value,
     }  # fmt: skip
+
+
+def _record(kind: str) -> Callable[[object], object]:
+    """A mapping with the record's fields is as good as the record."""
+    from firkin.specgen import options
+
+    cls: type[options.Stored] = getattr(options, kind)
+
+    def convert(value: object) -> object:
+        if isinstance(value, dict):
+            return cls.from_dict(value)
+        if not isinstance(value, cls):
+            raise TypeError(f"it must be a {kind} of firkin.specgen.options, or a dict with its fields")
+        return value
+
+    return convert
 
 
 def _nearest(name: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(name, [*CreateOptions._fields, *ALIASES], 1)
-    return f"did you mean {close[0]!r}?" if close else "see help(firkin.sdk.options)"
+    close = difflib.get_close_matches(name, [*(set(CreateOptions._fields) - set(NOT_HERE)), *ALIASES], 1, 0.7)
+    return f"did you mean {close[0]!r}?" if close else "see help(firkin.sdk.keywords)"

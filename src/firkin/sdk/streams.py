@@ -26,6 +26,8 @@ class Stdin:
         for start in range(0, len(data), _CHUNK):
             self._client.send_stdin(data[start : start + _CHUNK])
             self._drain()
+            if self._client.gone:
+                raise BrokenPipeError("the container has ended")
         return len(data)
 
     def close(self) -> None:
@@ -36,8 +38,6 @@ class Stdin:
         try:
             self._client.close_stdin()
             self._drain()
-        except BrokenPipeError:
-            pass  # it has gone: its input has ended all the same
         finally:
             self._client.close()
 
