@@ -16,7 +16,7 @@ _NOUNS = (
     "drum", "ewer", "flagon", "flask", "goblet", "hamper", "hogshead", "jar", "jug", "keg", "kettle", "kilderkin",
     "ladle", "lovelace", "mug", "pail", "pan", "phial", "pin", "pitcher", "pot", "puncheon", "rundlet",
     "stein", "tankard", "tierce", "trunk", "tub", "tumbler", "tun", "turing", "urn", "vase", "vat", "vial", "hopper",
-    "dijkstra", "ritchie", "thompson", "kernighan", "liskov", "knuth", "wirth", "backus", "hoare",
+    "dijkstra", "ritchie", "thompson", "kernighan", "liskov", "knuth", "backus", "hoare",
 )  # fmt: skip
 
 
