@@ -68,13 +68,22 @@ def end(charge: Charge, loop: Loop, open_context: Callable[[], Context]) -> None
     log.mark("clean up")
     if charge.users_fd >= 0:
         _close(charge.users_fd)
-    settle(ctx, charge.container_id, charge.starts, record, rm=charge.rm or loop.owner_died)
+    removed = charge.rm or (loop.owner_died and _is_bound(ctx, charge.container_id))
+    settle(ctx, charge.container_id, charge.starts, record, rm=removed)
     step("settled")
     if log.marking():
         log.mark("row")
         loop.announce(frames.MARKS, json.dumps(log.marks()[charge.marks :]).encode())
     loop.farewell()
-    afterwards(ctx, network=charge.network, removed=charge.rm or loop.owner_died)
+    afterwards(ctx, network=charge.network, removed=removed)
+
+
+def _is_bound(ctx: Context, container_id: str) -> bool:
+    """Say whether the container goes with its owner; one to keep (the library's keep=True) only ends with it."""
+    from firkin.engine import tables
+
+    row = tables.get(ctx.db, container_id)
+    return row is None or row.owner != ""
 
 
 def _close(fd: int) -> None:
