@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from firkin.runtime.cgroup.layout import layout
-from firkin.specgen.facts import Facts
 from firkin.specgen.validate import validate
 
 TYPE_CHECKING = False
@@ -15,6 +13,8 @@ if TYPE_CHECKING:
 
 def swap_limit() -> bool:
     """Say whether the memory controller counts swap."""
+    from firkin.runtime.cgroup.layout import layout
+
     where = layout()
     if where.v1:
         memory = where.v1.get("memory")
@@ -31,6 +31,9 @@ def checked(options: CreateOptions, container_id: str) -> list[str]:
     )
     if not limited:
         return validate(options)
+    from firkin.runtime.cgroup.layout import layout
+    from firkin.specgen.facts import Facts
+
     facts = Facts(
         container_id=container_id,
         cpus=os.cpu_count() or 0,

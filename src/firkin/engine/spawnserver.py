@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-_CODE = "import sys; sys.path.append(sys.argv[1]); from firkin.app.engine import serve; serve(sys.argv[2:])"
+_CODE = """\
+import sys; sys.path.append(sys.argv[1])
+from firkin.importing import install; install()
+from firkin.app.engine import serve; serve(sys.argv[2:])
+"""
 _CHANNEL, _OWNER = 3, 4  # descriptors of a fresh spawner
 MONITOR, AGENT = "monitor", "agent"
 _MESSAGE = 64 << 10
@@ -175,13 +179,15 @@ def serve(ctx: Context, token: str) -> None:
     """Be the spawner, until the owner has gone. Descriptors 3 and 4 are the channel and the owner's pidfd."""
     import _socket
 
-    from firkin.engine.monitor import birth
+    from firkin.engine.monitor import birth, preload
     from firkin.linux import process
 
     _become_server(process)
     # What monitors and agents need, once for all of them.
     import firkin.engine.monitor.agent
     import firkin.engine.monitor.main  # noqa: F401
+
+    preload.everything()
 
     sock = _socket.socket(fileno=_CHANNEL)
     leash, holding = os.pipe2(os.O_CLOEXEC)

@@ -54,6 +54,7 @@ def launch(
     cgroup: Cgroup | None,
     wait_to_exec: Callable[[], None] | None = None,
     on_created: Callable[[Launched], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
     init: bool = False,
     parent_death_signal: int = 0,
     preserve_fds: int = 0,
@@ -65,9 +66,10 @@ def launch(
     ``spec`` is config.json; root.path is absolute and mounted already (``mount_root``). The caller has one thread and
     is in a mount namespace of its own. ``on_created`` is called here when all namespaces and mounts stand and the
     program does not run yet (attach the network to /proc/PID/ns/net there); ``wait_to_exec`` is called in the child,
-    just before it gives up its privileges. ``init`` puts the reaper at pid 1. ``parent_death_signal`` goes to the
-    process when the caller's thread ends. ``preserve_fds`` descriptors from 3 on are handed down. ``cache`` is a
-    directory of the engine's own for compiled seccomp filters.
+    just before it gives up its privileges. ``meanwhile`` is called here while the child makes its mounts (2-4 ms).
+    ``init`` puts the reaper at pid 1. ``parent_death_signal`` goes to the process when the caller's thread ends.
+    ``preserve_fds`` descriptors from 3 on are handed down. ``cache`` is a directory of the engine's own for compiled
+    seccomp filters.
 
     Raises CannotRun (fields path, errno, why; exit_code 126 or 127), InvalidArgument, Unsupported, SyscallError with
     notes on what was being done. Then nothing is left: no process, no mount (the cgroup and the root are the caller's).
@@ -75,7 +77,7 @@ def launch(
     pending = prepare(
         spec, container_id=container_id, bundle=bundle, stdio=stdio, cgroup=cgroup, wait_to_exec=wait_to_exec,
         init=init, parent_death_signal=parent_death_signal, preserve_fds=preserve_fds, keyring=keyring,
-        cache=cache,
+        cache=cache, meanwhile=meanwhile,
     )  # fmt: skip
     try:
         if on_created is not None:
@@ -139,6 +141,7 @@ def prepare(
     preserve_fds: int = 0,
     keyring: bool = True,
     cache: str | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Pending:
     """Do all of ``launch`` up to the program."""
     validate(spec)
@@ -163,7 +166,7 @@ def prepare(
     finally:
         for fd in held:
             os.close(fd)
-    return finish(job, pid, pidfd, ours, warnings)
+    return finish(job, pid, pidfd, ours, warnings, meanwhile)
 
 
 def _refuse_what_is_not_done(spec: dict[str, Any]) -> None:
@@ -326,7 +329,14 @@ def _join_all(job: Job) -> None:
         del job.joins[kind]
 
 
-def finish(job: Job, pid: int, pidfd: int, ours: int, warnings: list[str]) -> Pending:
+def finish(
+    job: Job,
+    pid: int,
+    pidfd: int,
+    ours: int,
+    warnings: list[str],
+    meanwhile: Callable[[], None] | None = None,
+) -> Pending:
     """Do the monitor's part until the child is ready. Shared with ``execute``."""
     terminal: int | None = None
     try:
@@ -338,6 +348,8 @@ def finish(job: Job, pid: int, pidfd: int, ours: int, warnings: list[str]) -> Pe
         if "user" in job.plan.new:
             idmap.write_maps(pid, job.linux.get("uidMappings") or (), job.linux.get("gidMappings") or ())
             channel.say(ours, channel.MAPPED)
+        if meanwhile is not None:
+            meanwhile()
         word, terminal = channel.listen(ours)
         if word == channel.OFFSETS:
             _write_offsets(pid, job.linux["timeOffsets"])

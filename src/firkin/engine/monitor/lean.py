@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 LASTING = 5.0  # seconds without a byte of output or input
 _TRIES = 12
-_CODE = "import sys; sys.path.append(sys.argv[1]); from firkin.app.resume import main; main(sys.argv[2:])"
+_CODE = """\
+import sys; sys.path.append(sys.argv[1])
+from firkin.importing import install; install()
+from firkin.app.resume import main; main(sys.argv[2:])
+"""
 
 
 def run_until_lasting(loop: Loop) -> bool:

@@ -9,7 +9,7 @@ from firkin.engine import frames
 from firkin.engine.attachpoint import listen
 from firkin.engine.logfile import LogWriter
 from firkin.engine.monitor import channel as channels
-from firkin.engine.monitor import lean
+from firkin.engine.monitor import lean, preload
 from firkin.engine.monitor.charge import Charge
 from firkin.engine.monitor.client import Client
 from firkin.engine.monitor.crash import crash_report
@@ -19,7 +19,6 @@ from firkin.engine.monitor.outcome import give_up, record_failure
 from firkin.engine.monitor.setup import Running, set_up
 from firkin.engine.plan import StartPlan
 from firkin.engine.steps import step
-from firkin.errors import FirkinError
 from firkin.units import parse_size
 from firkin.wire import json
 
@@ -35,6 +34,7 @@ def main(ctx: Context, channel: int, owner: int, *, network: bool = True) -> Non
     """
     if network:
         _ = ctx.network
+    preload.start()
     channels.warm()
     payload = channels.receive_plan(channel)
     if payload is None:
@@ -79,21 +79,10 @@ def _watch(ctx: Context, plan: StartPlan, running: Running, loop: Loop) -> None:
         spare=running.spare,
     )
     with crash_report(charge.home):
-        _look_ahead(ctx, plan)
         if not lean.run_until_lasting(loop):
             lean.become(charge, loop, paths.root, paths.run_root)
             loop.run()  # it could not: go on as we are
         end(charge, loop, lambda: ctx)
-
-
-def _look_ahead(ctx: Context, plan: StartPlan) -> None:
-    """Get ready for the end while the program runs: a short one should not wait for our imports."""
-    try:
-        _ = ctx.db
-        if plan.rm:
-            _ = ctx.snapshots
-    except FirkinError:
-        pass  # it is tried again when it is needed
 
 
 def _start(ctx: Context, plan: StartPlan, running: Running, channel: int, owner: int) -> Loop:

@@ -14,11 +14,11 @@ import os
 import time
 
 from firkin import atomic, log
-from firkin.engine.monitor import files
+from firkin.engine.monitor import files, preload
 from firkin.engine.monitor.facts import facts
 from firkin.engine.monitor.stdio import Streams, adopt_terminal, close_theirs, open_stdio
 from firkin.engine.steps import step
-from firkin.errors import CannotRun, SyscallError
+from firkin.errors import CannotRun, FirkinError, SyscallError
 from firkin.linux import mount, ns, process
 from firkin.linux.path import open_in_root
 from firkin.oci.image import ImageConfig
@@ -95,7 +95,7 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
         running.launched = launch(
             spec, container_id=plan.container_id, bundle=bundle, stdio=stdio, cgroup=cgroup,
             init=INIT_ANNOTATION in spec.get("annotations", {}), parent_death_signal=9,
-            cache=ctx.config.paths.cache,
+            cache=ctx.config.paths.cache, meanwhile=lambda: _look_ahead(ctx, plan),
             on_created=_connector(ctx, plan, running) if plan.endpoint is not None and uids else None,
         )  # fmt: skip
     except CannotRun as error:
@@ -110,6 +110,15 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
     log.mark("launch")
     _write_state(bundle, plan, running, cgroup_path)
     step("state-written")
+
+
+def _look_ahead(ctx: Context, plan: StartPlan) -> None:
+    """Get ready for the end while the program's process makes its mounts: a short program should not wait for it."""
+    try:
+        preload.end(rm=plan.rm)
+        _ = ctx.db
+    except (FirkinError, OSError):
+        pass  # it is tried again when it is needed
 
 
 def _connect(ctx: Context, plan: StartPlan, running: Running, netns: int) -> None:
