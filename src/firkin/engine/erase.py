@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from firkin.engine.context import Context
 
 
-def clean(ctx: Context, container_id: str, *, network: bool = True, cgroup: bool = True) -> None:
+def clean(
+    ctx: Context, container_id: str, *, network: bool = True, cgroup: bool = True, bundle: bool = True
+) -> None:
     """Remove what a run has in the kernel and in the run root. Processes still in the cgroup are killed."""
     if cgroup:
         Cgroup.open(f"{ctx.config.cgroup_parent}/{container_id}").remove()
@@ -29,8 +31,9 @@ def clean(ctx: Context, container_id: str, *, network: bool = True, cgroup: bool
     if network:
         ctx.network.detach(container_id)
         step("network-detached")
-    remove_bundle(ctx.config.paths.bundle(container_id))
-    step("bundle-removed")
+    if bundle:
+        remove_bundle(ctx.config.paths.bundle(container_id))
+        step("bundle-removed")
 
 
 def remove_bundle(bundle: str) -> None:

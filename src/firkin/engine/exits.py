@@ -1,6 +1,6 @@
 """exit.json: what a dying monitor leaves behind before it does anything else.
 
-    ROOT/containers/ID/exit.json
+    ROOT/containers/ID/exit.json     on a full disk: RUN/containers/ID/exit.json
     {"starts": 1, "exit_code": 137, "signal": 9, "oom": true, "oom_report": {...}, "killed_by": "firkin stop",
      "last_output": "...", "log_lost": 0, "drained": true, "started_ns": ..., "finished_ns": ...,
      "monitor_lost": false, "monitor_pid": 4711, "rebooted": false}
@@ -19,6 +19,8 @@ from firkin.wire import json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from firkin.paths import Paths
 
 LOST_CODE = 137  # the container of a killed monitor got SIGKILL
 REBOOT_CODE = 255  # docker's code for what a restart of the machine found dead
@@ -43,6 +45,11 @@ def read(home: str, starts: int) -> dict[str, Any] | None:
     if not isinstance(record, dict) or record.get("starts") != starts:
         return None
     return record
+
+
+def find(paths: Paths, container_id: str, starts: int) -> dict[str, Any] | None:
+    """Return the record of run number ``starts``, wherever it could be written; None when there is none."""
+    return read(paths.container(container_id), starts) or read(paths.bundle(container_id), starts)
 
 
 def note_killer(bundle: str, by: str, signal: int) -> None:

@@ -217,7 +217,7 @@ class _Follower:
         poll.register(monitor, select.POLLIN)
         if poll.poll(0):
             return True
-        record = exits.read(self._path.rpartition("/")[0], self._container.starts)
+        record = exits.find(self._ctx.config.paths, self._container.id, self._container.starts)
         return record is not None and bool(record.get("drained"))
 
     def _read(self, chosen: _Choice) -> Iterator[Frame]:

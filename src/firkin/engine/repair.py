@@ -16,7 +16,7 @@ import time
 from firkin import atomic
 from firkin.engine import exits, states, tables
 from firkin.engine.boot import boot_id
-from firkin.engine.erase import clean, erase
+from firkin.engine.erase import clean, erase, remove_bundle
 from firkin.engine.steps import step
 from firkin.errors import FirkinError, Unavailable, to_wire
 from firkin.runtime.cgroup.api import Cgroup
@@ -38,15 +38,19 @@ def repair(ctx: Context, container: Container) -> None:
         erase(ctx, container.id, volumes=True)
         return
     state = read_state(ctx, container)
-    record = exits.read(home, container.starts)
+    record = exits.find(ctx.config.paths, container.id, container.starts)
     if record is None and (state or container.state != states.STARTING):
         record = _lost(ctx, container, state)
         step("end-found")
         if os.path.isdir(home):
             exits.write(home, record)
-    clean(ctx, container.id)
+    bundle = ctx.config.paths.bundle(container.id)
+    late = os.path.exists(exits.path(bundle))
+    clean(ctx, container.id, bundle=not late)
     if record is not None:
         _settle(ctx, container, record)
+        if late:
+            remove_bundle(bundle)
     elif container.rm:
         erase(ctx, container.id, volumes=True)
     else:

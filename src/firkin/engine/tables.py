@@ -63,14 +63,19 @@ def insert(db: Database, container: Container) -> None:
     marks = ", ".join("?" * len(Container._fields))
     values = [container.__dict__[field] for field in Container._fields]
     with db.write():
-        taken = db.row("select id from containers where name = ?", (container.name,))
-        if taken:
-            raise AlreadyExists(
-                f'Conflict. The container name "/{container.name}" is already in use by container "{taken[0]}"',
-                hint=f"remove it (firkin rm {container.name}), rename it, or choose another --name",
-                by=taken[0],
-            )
+        refuse_taken(db, container.name)
         db.execute(f"insert into containers ({_COLUMNS}) values ({marks})", values)  # noqa: S608
+
+
+def refuse_taken(db: Database, name: str) -> None:
+    """Raise AlreadyExists when a container has this name."""
+    taken = db.row("select id from containers where name = ?", (name,))
+    if taken:
+        raise AlreadyExists(
+            f'Conflict. The container name "/{name}" is already in use by container "{taken[0]}"',
+            hint=f"remove it (firkin rm {name}), rename it, or choose another --name",
+            by=taken[0],
+        )
 
 
 def get(db: Database, container_id: str) -> Container | None:

@@ -55,7 +55,7 @@ def _afterwards(ctx: Context, container: Container, limit: float | None) -> int:
     """The monitor is closing, or was killed: what it leaves behind tells."""
     if not await_end(ctx, container, _left(limit)):
         raise _late(container)
-    record = exits.read(ctx.config.paths.container(container.id), container.starts)
+    record = exits.find(ctx.config.paths, container.id, container.starts)
     if record is not None:
         return int(record["exit_code"])
     from firkin.engine.reconcile import reconcile

@@ -9,6 +9,8 @@ from firkin.engine import states
 from firkin.engine.create import create
 from firkin.engine.kill import kill
 from firkin.engine.remove import remove
+from firkin.engine.rename import rename
+from firkin.engine.restart import restart
 from firkin.engine.start import start
 from firkin.engine.stop import stop
 from firkin.engine.wait import wait
@@ -195,3 +197,32 @@ def _logs(ctx, ref):
     from firkin.engine.logs import logs
 
     return b"".join(data for _, data in logs(ctx, ref)).decode()
+
+
+def test_init_reaps_zombies_and_sends_signals_on(engine):
+    script = "trap 'exit 3' TERM; (sleep 0.05 & exec sleep 0.01) & while :; do sleep 0.05; done"
+    name = engine.run_detached("sh", "-c", script, init=True)
+    engine.call(_kill, name, "TERM")
+    assert engine.call(_wait, name) == 3
+    engine.call(_remove, name)
+    count = (
+        "for i in 1 2 3; do (sleep 0 &) ; done; sleep 0.2; grep -l '^State:.Z' /proc/[0-9]*/status | wc -l"
+    )
+    assert engine.run("sh", "-c", count, init=True, rm=True)[1] == "0\n"
+
+
+def test_rename_and_restart(engine):
+    name = engine.run_detached("sleep", "1000", name="first")
+    engine.run("true", name="other")
+    with pytest.raises(AlreadyExists):
+        engine.call(_rename, "first", "other")
+    engine.call(_rename, "first", "second")
+    engine.call(lambda ctx: restart(ctx, "second", timeout=0).pid)
+    row = engine.row("second")
+    assert (row["id"], row["state"], row["starts"]) == (name, states.RUNNING, 2)
+    engine.call(_remove, "second", force=True)
+    engine.call(_remove, "other")
+
+
+def _rename(ctx, ref, name):
+    rename(ctx, ref, name)

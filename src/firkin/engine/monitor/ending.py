@@ -36,7 +36,7 @@ def end(charge: Charge, loop: Loop, open_context: Callable[[], Context]) -> None
     """
     log.mark("program")
     record = _record(charge, loop)
-    _write(charge.home, record)
+    _write(charge, record)
     step("exit-recorded")
     from firkin.runtime.cgroup.api import Cgroup
 
@@ -53,29 +53,47 @@ def end(charge: Charge, loop: Loop, open_context: Callable[[], Context]) -> None
     record["drained"] = True
     if record["exit_code"]:
         record["last_output"] = exits.last_line(f"{charge.home}/log")
-    _write(charge.home, record)
+    _write(charge, record)
     if loop.log is not None:
         loop.log.close()  # wakes who follows it
     step("drained")
     loop.announce(frames.EXIT, json.dumps(record).encode())
     step("exit-announced")
     log.mark("record the end")
-    from firkin.engine.erase import clean
-    from firkin.engine.monitor.outcome import afterwards, settle
+    from firkin.engine.monitor.outcome import afterwards
+    from firkin.errors import FirkinError
 
     ctx = open_context()
-    clean(ctx, charge.container_id, network=charge.network)
-    log.mark("clean up")
-    if charge.users_fd >= 0:
-        _close(charge.users_fd)
-    removed = charge.rm or (loop.owner_died and _is_bound(ctx, charge.container_id))
-    settle(ctx, charge.container_id, charge.starts, record, rm=removed)
+    removed = False
+    try:
+        removed = _clean_up(ctx, charge, loop, record)
+    except (FirkinError, OSError) as error:
+        # A full disk, say: the row still says running, and the next command finishes with what exit.json tells.
+        log.debug(f"cleaning up: {error}")
     step("settled")
     if log.marking():
         log.mark("row")
         loop.announce(frames.MARKS, json.dumps(log.marks()[charge.marks :]).encode())
     loop.farewell()
     afterwards(ctx, network=charge.network, removed=removed)
+
+
+def _clean_up(ctx: Context, charge: Charge, loop: Loop, record: dict[str, Any]) -> bool:
+    """Remove what the run had and settle the row; say whether the container has been removed."""
+    from firkin.engine.erase import clean, remove_bundle
+    from firkin.engine.monitor.outcome import settle
+
+    # When exit.json is in the run directory, that has to outlast the row's "running".
+    late = os.path.exists(exits.path(charge.bundle))
+    clean(ctx, charge.container_id, network=charge.network, bundle=not late)
+    log.mark("clean up")
+    if charge.users_fd >= 0:
+        _close(charge.users_fd)
+    removed = charge.rm or (loop.owner_died and _is_bound(ctx, charge.container_id))
+    settle(ctx, charge.container_id, charge.starts, record, rm=removed)
+    if late:
+        remove_bundle(charge.bundle)
+    return removed
 
 
 def _is_bound(ctx: Context, container_id: str) -> bool:
@@ -118,8 +136,11 @@ def _record(charge: Charge, loop: Loop) -> dict[str, Any]:
     }
 
 
-def _write(home: str, record: dict[str, Any]) -> None:
-    try:
-        exits.write(home, record)
-    except OSError:
-        pass  # a full disk: the row may still take it, and the clients hear it in any case
+def _write(charge: Charge, record: dict[str, Any]) -> None:
+    """Write exit.json, on a full disk into the run directory."""
+    for folder in (charge.home, charge.bundle):
+        try:
+            exits.write(folder, record)
+        except OSError:
+            continue
+        return
