@@ -67,6 +67,11 @@ class Deleting:
         os.close(self._fd)
 
 
+def marked(paths: Paths) -> bool:
+    """Say whether somebody is bringing content in, or was killed while he did."""
+    return any(name.startswith(_MARK) for name in os.listdir(paths.tmp))
+
+
 def killed(paths: Paths) -> bool:
     """Say whether a load was killed, and take away its sign."""
     found = False

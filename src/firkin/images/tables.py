@@ -109,6 +109,11 @@ def _image(row: Row) -> ImageRow:
     )  # fmt: skip
 
 
+def any_removed(db: Database) -> bool:
+    """Say whether an image waits for its last container to go; asked after each, so it needs no ImageTable."""
+    return db.row("select 1 from images where removed limit 1") is not None
+
+
 class ImageTable:
     """Queries by name; writes belong in the caller's transaction."""
 
