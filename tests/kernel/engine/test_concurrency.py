@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -72,8 +73,11 @@ def test_start_stop_and_rm_of_one_container_in_any_order(engine):
 
 def test_commands_repair_side_by_side_what_killed_monitors_left(engine):
     names = [engine.run_detached("sleep", "1000", rm=True, network="bridge") for _ in range(6)]
-    for row in engine.rows():
+    rows = engine.rows()
+    for row in rows:
         os.kill(row["monitor_pid"], signal.SIGKILL)
+    while any(liveness.alive(row["monitor_pid"], row["monitor_start"]) for row in rows):
+        time.sleep(0.01)
     children = [engine.begin(_count) for _ in range(MANY)]
     for child in children:
         child.result()
@@ -108,6 +112,7 @@ def test_a_crowd_with_sudden_deaths(engine):
     for _ in range(500):
         if not engine.rows():
             break
+        time.sleep(0.02)
     assert engine.rows() == []
 
 

@@ -81,7 +81,7 @@ def test_the_monitor_is_killed_on_its_way_out(engine, step):
 def test_a_killed_monitor_takes_its_container_along(engine, rm, network):
     name = engine.run_detached("sleep", "1000", rm=rm, network=network)
     row = engine.row(name)
-    os.kill(row["monitor_pid"], signal.SIGKILL)
+    _kill_monitor(row)
     _await(lambda: not liveness.running(row["pid"], row["start_time"]))
     if rm:
         assert engine.rows() == []
@@ -96,9 +96,8 @@ def test_children_that_outlive_a_killed_monitor_are_ended_by_the_next_command(en
     """Of a shared pid namespace the kernel ends the first process alone."""
     name = engine.run_detached("sh", "-c", "sleep 1000 & sleep 1000 & wait", pid="host")
     _await(lambda: len(engine.pids(name)) == 3)
-    os.kill(engine.row(name)["monitor_pid"], signal.SIGKILL)
-    assert engine.row(name)["state"] in (states.RUNNING, states.EXITED)
-    _await(lambda: engine.row(name)["state"] == states.EXITED)
+    _kill_monitor(engine.row(name))
+    assert engine.row(name)["state"] == states.EXITED
     assert engine.pids(name) == []
     engine.call(_remove, name)
 
@@ -129,7 +128,7 @@ def test_a_stop_is_killed_and_the_next_one_ends_it(engine):
 def test_repair_is_killed_and_repeated(engine):
     for step in ("end-found", "cgroup-removed", "network-detached", "bundle-removed", "repaired"):
         name = engine.run_detached("sleep", "1000", network="bridge")
-        os.kill(engine.row(name)["monitor_pid"], signal.SIGKILL)
+        _kill_monitor(engine.row(name))
         with pytest.raises(Killed):
             engine.call(_look, die_at=step)
         row = engine.row(name)
@@ -144,7 +143,7 @@ def test_after_a_reboot_the_state_is_right(engine):
     assert done == 3
     rows = {row["id"]: row for row in engine.rows()}
     for name in (kept, gone):
-        os.kill(rows[name]["monitor_pid"], signal.SIGKILL)
+        _kill_monitor(rows[name])
     for name in (kept, gone):
         _await(lambda name=name: not liveness.running(rows[name]["pid"], rows[name]["start_time"]))
     _empty(engine.run_root)
@@ -156,6 +155,11 @@ def test_after_a_reboot_the_state_is_right(engine):
     engine.call(lambda ctx: start(ctx, "kept").pid)
     engine.call(_remove, "kept", force=True)
     engine.call(_remove, "done")
+
+
+def _kill_monitor(row):
+    os.kill(row["monitor_pid"], signal.SIGKILL)
+    _await(lambda: not liveness.alive(row["monitor_pid"], row["monitor_start"]))
 
 
 def _look(ctx):
