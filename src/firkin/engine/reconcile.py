@@ -49,11 +49,23 @@ def reconcile(ctx: Context) -> None:
         _sweep_all(ctx)
     elif suspects or os.listdir(paths.tmp):
         _sweep_tmp(ctx)
-    if suspects or (not checked and os.path.exists(f"/sys/class/net/{ctx.config.bridge}")):
+    if suspects or (not checked and _bridge_is_left(ctx)):
         _retire(ctx)
     if sum(len(name) == _ID for name in os.listdir(paths.locks)) > tables.count(ctx.db):
         _sweep_locks(ctx)
     log.mark("reconcile")
+
+
+def _bridge_is_left(ctx: Context) -> bool:
+    """Say whether there is a bridge, and nobody who waits for the moment to take it away."""
+    if not os.path.exists(f"/sys/class/net/{ctx.config.bridge}"):
+        return False
+    from firkin.network.lock import EXCLUSIVE, IDLE, Lock  # the rest of the network takes 4 ms to load
+
+    idle = Lock(ctx.config.paths.locks, IDLE, EXCLUSIVE)
+    free = idle.take_now()
+    idle.release()
+    return free
 
 
 def _retire(ctx: Context) -> None:

@@ -1,0 +1,13 @@
+firkin
+firkin.cli
+firkin.cli.command
+firkin.cli.commands
+firkin.cli.commands.version
+firkin.cli.flags
+firkin.cli.index
+firkin.cli.main
+firkin.cli.output
+firkin.cli.session
+firkin.errors
+firkin.importing
+firkin.record
