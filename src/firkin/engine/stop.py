@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firkin.engine import states
+from firkin.engine import locks, states
 from firkin.engine.container import find
 from firkin.engine.kill import send
 from firkin.engine.settle import await_end
@@ -27,6 +27,9 @@ def stop(ctx: Context, ref: str, *, signal: str | int | None = None, timeout: fl
     """
     container = find(ctx, ref)
     given = number_of(signal) if signal is not None else None
+    if container.state == states.STARTING:  # let who starts it finish
+        with locks.lock(ctx.config.paths, container.id):
+            container = find(ctx, ref)
     if container.state not in (states.RUNNING, states.PAUSED):
         return
     options = container.create_options()
