@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -73,6 +74,17 @@ class Firkin(Target):
 
     def argv(self, *words: str) -> list[str]:
         return [str(FIRKIN), "--root", f"{self.home}/root", "--run-root", f"{self.home}/run", *words]
+
+    def stop(self) -> None:
+        """Wait for the bridge to go too: whoever sees to it, a second after the last container, needs the directories."""
+        super().stop()
+        state = self.home / "root" / "engine.json"
+        if not state.exists():
+            return
+        bridge = Path("/sys/class/net/fk" + json.loads(state.read_text())["id"])
+        deadline = time.monotonic() + 10
+        while bridge.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 class _Elsewhere(Target):

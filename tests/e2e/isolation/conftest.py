@@ -51,6 +51,7 @@ class Pair:
 
 def started(name: str) -> Target:
     home = Path(tempfile.mkdtemp(prefix=f"firkin-test-isolation-{name}-"))
+    home.chmod(0o711)  # podman's user namespaces walk through it
     engine = TARGETS[name](home)
     try:
         engine.start()
