@@ -94,7 +94,9 @@ def _legacy(job: Job, top: int, flags: int, own_namespace: bool) -> None:
             data = f"none,{controllers}" if named else controllers
             m.mount(controllers[5:] if named else "cgroup", f"{here}/{name}", "cgroup", flags, data)
         else:
-            m.mount(f"{directory}{path}", f"{here}/{name}", None, m.MS_BIND)
+            # mountinfo may name the container's own copy of the host's /sys first, which is covered by now
+            source = f"{directory}{path}" if ours is None else ours[first]
+            m.mount(source, f"{here}/{name}", None, m.MS_BIND)
             m.mount(None, f"{here}/{name}", None, m.MS_BIND | m.MS_REMOUNT | flags)
         links += [(word, name) for word in controllers.split(",") if "," in controllers and word != name]
     for link, target in links:
