@@ -280,6 +280,8 @@ class _Relay:
 
     def run(self, wake: int | None, on_wake: Callable[[bytes], None] | None) -> None:
         peer_fd = self.peer.fileno()
+        if not self._output():  # what came together with STARTED is here already, and wakes no poll
+            return
         while not self.detached:
             poll = select.poll()
             poll.register(peer_fd, select.POLLIN | (select.POLLOUT if self.peer.pending() else 0))
