@@ -34,7 +34,7 @@ def remove(ctx: Context, ref: str, *, force: bool = False, volumes: bool = False
             locks.forget(ctx.config.paths, container.id)
             return  # a --rm container's monitor was faster
         with ctx.db.write():
-            tables.update(ctx.db, found.id, state=states.REMOVING)
+            tables.update(ctx.db, found.id, state=states.REMOVING, rm=int(volumes))
         step("row-removing")
         clean(ctx, found.id)
         erase(ctx, found.id, volumes=volumes)

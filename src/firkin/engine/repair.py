@@ -1,7 +1,7 @@
 """Finishing what a killed process began on one container. The caller holds its lock, and it has no live monitor.
 
 creating   its creator was killed          all of it goes
-removing   its remover was killed          all of it goes
+removing   its remover was killed          all of it goes; anonymous volumes if the remover said so (in ``rm``)
 starting   killed before the program ran   kernel objects go, state created, the error says so; --rm: all goes
 running    exit.json of this run is there  the end that it tells
            the machine was restarted       exit code 255
@@ -35,7 +35,7 @@ def repair(ctx: Context, container: Container) -> None:
     home = ctx.config.paths.container(container.id)
     if container.state in (states.CREATING, states.REMOVING):
         clean(ctx, container.id)
-        erase(ctx, container.id, volumes=True)
+        erase(ctx, container.id, volumes=bool(container.rm) or container.state == states.CREATING)
         return
     state = read_state(ctx, container)
     record = exits.find(ctx.config.paths, container.id, container.starts)
@@ -44,6 +44,8 @@ def repair(ctx: Context, container: Container) -> None:
         step("end-found")
         if os.path.isdir(home):
             exits.write(home, record)
+    elif record is not None and not record.get("drained"):
+        _add_oom(ctx, container, record)
     bundle = ctx.config.paths.bundle(container.id)
     late = os.path.exists(exits.path(bundle))
     clean(ctx, container.id, bundle=not late)
@@ -87,19 +89,12 @@ def read_state(ctx: Context, container: Container) -> dict[str, Any] | None:
 def _lost(ctx: Context, container: Container, state: dict[str, Any] | None) -> dict[str, Any]:
     """Return the record of an end that nobody saw."""
     rebooted = container.boot_id != boot_id() or not os.path.isdir(ctx.config.paths.bundle(container.id))
-    report = None
-    if not rebooted:
-        try:
-            cgroup = Cgroup.open(f"{ctx.config.cgroup_parent}/{container.id}")
-            report = cgroup.oom_report() if cgroup.oom_kills() else None
-        except (OSError, FirkinError):
-            report = None
-    return {
+    record = {
         "starts": container.starts,
         "exit_code": exits.REBOOT_CODE if rebooted else exits.LOST_CODE,
         "signal": 0 if rebooted else 9,
-        "oom": report is not None,
-        "oom_report": report,
+        "oom": False,
+        "oom_report": None,
         "killed_by": "",
         "last_output": exits.last_line(f"{ctx.config.paths.container(container.id)}/log"),
         "log_lost": 0,
@@ -109,3 +104,16 @@ def _lost(ctx: Context, container: Container, state: dict[str, Any] | None) -> d
         "monitor_pid": container.monitor_pid,
         "rebooted": rebooted,
     }
+    if not rebooted:
+        _add_oom(ctx, container, record)
+    return record
+
+
+def _add_oom(ctx: Context, container: Container, record: dict[str, Any]) -> None:
+    """Say in ``record`` what the cgroup, where it is still there, tells of an OOM kill."""
+    try:
+        cgroup = Cgroup.open(f"{ctx.config.cgroup_parent}/{container.id}")
+        if cgroup.oom_kills():
+            record.update(oom=True, oom_report=cgroup.oom_report())
+    except (OSError, FirkinError):
+        pass

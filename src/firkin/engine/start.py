@@ -125,9 +125,12 @@ def _flush(client: AttachClient) -> None:
 
 
 def _failed(ctx: Context, container: Container, error: BaseException) -> None:
-    from firkin.engine.erase import clean
+    from firkin.engine.erase import clean, erase
 
     clean(ctx, container.id)  # the monitor has done so, unless it was killed
+    if container.rm:
+        erase(ctx, container.id, volumes=True)
+        return
     code = error.exit_code if isinstance(error, CannotRun) else FAILED_CODE
     with ctx.db.write():
         tables.failed(ctx.db, container.id, code, json.dumps(to_wire(error)), time.time_ns())

@@ -121,11 +121,11 @@ class Volumes:
                 hint=f"remove {'it' if len(used_by) == 1 else 'them'} first",
                 by=", ".join(used_by),
             )
-        if not tables.delete(self._db, name):
-            if force:
-                return
+        known = tables.delete(self._db, name)
+        # An anonymous one without a row, too: its container's maker or remover was killed between the two steps.
+        found = (known or _is_anonymous(name)) and scratch.discard(self._home(name), self._paths.tmp)
+        if not (known or found or force):
             raise NotFound(f"get {name}: no such volume", volume=name)
-        scratch.discard(self._home(name), self._paths.tmp)
 
     def fill(self, name: str, source: int) -> bool:
         """Copy the content of the directory ``source`` (a descriptor) into the volume if it is empty, as docker does.
@@ -174,7 +174,7 @@ class Volumes:
         adopted = []
         for name in os.listdir(self._paths.volumes):
             row = tables.VolumeRow(name=name, driver="local", labels={}, options={}, created_ns=time.time_ns(),
-                                   anonymous=len(name) == 64 and ids.is_hex(name), filling=False)  # fmt: skip
+                                   anonymous=_is_anonymous(name), filling=False)  # fmt: skip
             if os.path.isdir(f"{self._home(name)}/_data") and tables.insert(self._db, row):
                 adopted.append(name)
         return adopted
@@ -199,3 +199,7 @@ class Volumes:
                     f"no space left for volume {name}", hint="free space and try again"
                 ) from error
             raise
+
+
+def _is_anonymous(name: str) -> bool:
+    return len(name) == 64 and ids.is_hex(name)

@@ -80,6 +80,7 @@ def _launch(ctx: Context, plan: ExecPlan, streams: Streams) -> Launched:
         launched: Launched = execute(
             process, init_pid=plan.pid, spec=spec, stdio=stdio,
             cgroup=Cgroup.open(f"{ctx.config.cgroup_parent}/{plan.container_id}"), cache=ctx.config.paths.cache,
+            parent_death_signal=9,
         )  # fmt: skip
         adopt_terminal(streams, launched.terminal)
         return launched
