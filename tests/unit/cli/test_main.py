@@ -57,7 +57,7 @@ def test_wrong_words_are_answered_as_docker_answers(
         (("create", "--rm", "--restart=always", "x"), 125, "firkin: conflicting options: "),
         (("run", "--rm", "--restart=always", "x"), 125, "firkin: conflicting options: "),
         (("completion", "tcsh"), 1, "firkin: no completion for tcsh; choose one of bash, fish, zsh\n"),
-        (("ps", "--format", "{{"), 1, "firkin: template parsing error: template: :1: unclosed action\n"),
+        (("version", "--format", "{{"), 1, "firkin: template parsing error: template: :1: unclosed action\n"),
     ],
 )
 def test_wrong_words(
