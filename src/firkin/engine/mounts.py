@@ -62,9 +62,11 @@ def make(ctx: Context, mounts: Sequence[Mount], points: Sequence[dict[str, Any]]
 
 
 def check_source(mount: Mount) -> None:
-    """Make or demand the source of a bind mount."""
+    """Make or demand the source of a bind mount; for a propagation that goes out, demand a mount that propagates."""
     try:
         os.stat(mount.source)
+        if mount.propagation not in ("", "private", "rprivate"):
+            _check_propagation(mount)
     except FileNotFoundError:
         if mount.create_source:
             os.makedirs(mount.source, mode=0o755, exist_ok=True)
@@ -78,6 +80,27 @@ def check_source(mount: Mount) -> None:
         raise InvalidArgument(
             f"cannot look at the bind source {mount.source}: {error.strerror}", path=mount.source
         ) from None
+
+
+def _check_propagation(mount: Mount) -> None:
+    """Refuse what would be a private mount in spite of its name, as docker does (mount_namespaces(7))."""
+    source = os.path.realpath(mount.source)
+    point, fields = "", ""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
+        for line in stream:
+            words = line.partition(" - ")[0].split(" ")
+            place = words[4].replace("\\040", " ")
+            inside = source == place or source.startswith(f"{place.rstrip('/')}/")
+            if inside and len(place) >= len(point):
+                point, fields = place, " ".join(words[6:])
+    wanted = ("shared:",) if mount.propagation.endswith("shared") else ("shared:", "master:")
+    if not any(word in fields for word in wanted):
+        kind = "a shared" if mount.propagation.endswith("shared") else "a shared or slave"
+        raise InvalidArgument(
+            f"path {mount.source} is mounted on {point} but it is not {kind} mount",
+            hint=f"make it one: mount --make-rshared {point}",
+            path=mount.source,
+        )
 
 
 def volume_paths(ctx: Context, points: Sequence[dict[str, Any]]) -> dict[str, str]:
