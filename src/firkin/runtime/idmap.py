@@ -1,4 +1,6 @@
-"""User namespace id maps: user_namespaces(7). Written from outside, by a process with privileges in the parent."""
+"""What is written about a process from outside, with privileges that it has not: user namespace id maps
+(user_namespaces(7)), offsets of its clocks (time_namespaces(7)), its badness for the OOM killer.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +35,23 @@ def write_maps(pid: int, uids: Mappings, gids: Mappings) -> None:
         except SyscallError as error:
             error.add_note(f"while writing the {kind} map {' '.join(lines.split())} of the user namespace")
             raise
+
+
+def write_offsets(pid: int, offsets: dict[str, Any]) -> None:
+    """Write the time namespace's offsets that ``pid``, in none yet, will enter at its execve (OCI timeOffsets)."""
+    lines = [f"{clock} {o.get('secs') or 0} {o.get('nanosecs') or 0}\n" for clock, o in offsets.items()]
+    _write(f"/proc/{pid}/timens_offsets", "".join(lines))
+
+
+def write_oom_score(pid: int, score: int | None) -> None:
+    """Write process.oomScoreAdj, if there is one."""
+    if score is None:
+        return
+    try:
+        _write(f"/proc/{pid}/oom_score_adj", str(score))
+    except SyscallError as error:
+        error.add_note(f"while setting process.oomScoreAdj to {score}; lowering it needs CAP_SYS_RESOURCE")
+        raise
 
 
 def _write(path: str, text: str) -> None:

@@ -344,7 +344,7 @@ def finish(
             channel.listen(ours)
             raise channel.ChildEnded("the process that joins the namespaces ended without a word")
         start = process.start_time(pid)
-        _set_oom_score(job, pid)
+        idmap.write_oom_score(pid, job.process.get("oomScoreAdj"))
         if "user" in job.plan.new:
             idmap.write_maps(pid, job.linux.get("uidMappings") or (), job.linux.get("gidMappings") or ())
             channel.say(ours, channel.MAPPED)
@@ -352,7 +352,7 @@ def finish(
             meanwhile()
         word, terminal = channel.listen(ours)
         if word == channel.OFFSETS:
-            _write_offsets(pid, job.linux["timeOffsets"])
+            idmap.write_offsets(pid, job.linux["timeOffsets"])
             channel.say(ours, channel.TIMED)
             word, terminal = channel.listen(ours)
         if word != channel.READY:
@@ -379,31 +379,3 @@ def _end(pidfd: int) -> None:
     except OSError:
         pass  # reaped by the caller's SIGCHLD handler
     os.close(pidfd)
-
-
-def _set_oom_score(job: Job, pid: int) -> None:
-    score = job.process.get("oomScoreAdj")
-    if score is not None:
-        try:
-            _write(f"/proc/{pid}/oom_score_adj", str(score))
-        except SyscallError as error:
-            error.add_note(
-                f"while setting process.oomScoreAdj to {score}; lowering it needs CAP_SYS_RESOURCE"
-            )
-            raise
-
-
-def _write_offsets(pid: int, offsets: dict[str, Any]) -> None:
-    lines = [f"{clock} {o.get('secs') or 0} {o.get('nanosecs') or 0}\n" for clock, o in offsets.items()]
-    _write(f"/proc/{pid}/timens_offsets", "".join(lines))
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, text.encode())
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise SyscallError(error.errno or 0, "write", path) from None
