@@ -39,6 +39,8 @@ def test_trees_show_pids_inside_and_outside(target: Target, sleeper: str) -> Non
     lines = target.out("top", "--tree", sleeper).splitlines()
     assert lines[0].split() == ["PID", "INSIDE", "USER", "COMMAND"]
     assert lines[1].split()[:3] == [target.out("inspect", "-f", "{{.State.Pid}}", sleeper), "1", "root"]
+    rows = [json.loads(line) for line in target.out("top", "--format", "json", sleeper).splitlines()]
+    assert rows[0]["PID"] == target.out("inspect", "-f", "{{.State.Pid}}", sleeper)
     assert any(f"{sleeper} (" in line for line in target.out("ps", "--tree").splitlines())
 
 

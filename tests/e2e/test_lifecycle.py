@@ -47,6 +47,17 @@ def test_stop_kills_after_the_time(target: Target, name: str) -> None:
     assert target.out("inspect", "-f", "{{.State.ExitCode}}", name) == "137"
 
 
+def test_restart_and_rename(target: Target, sleeper: str) -> None:
+    before = target.out("inspect", "-f", "{{.State.Pid}}", sleeper)
+    assert target.out("restart", "-t", "1", sleeper) == sleeper
+    assert target.out("inspect", "-f", "{{.State.Running}}", sleeper) == "true"
+    assert target.out("inspect", "-f", "{{.State.Pid}}", sleeper) != before
+    assert target.out("rename", sleeper, f"{sleeper}-new") == ""
+    assert target.out("inspect", "-f", "{{.Name}}", f"{sleeper}-new").strip("/") == f"{sleeper}-new"
+    assert target.run("rename", "nosuchthing", "other").returncode in (1, 125)
+    target.run("rename", f"{sleeper}-new", sleeper, check=True)
+
+
 def test_wait_prints_each_exit_code(target: Target, name: str) -> None:
     target.run("run", "-d", "--name", name, "busybox", "sh", "-c", "sleep 0.2; exit 5", check=True)
     assert target.out("wait", name) == "5"

@@ -92,6 +92,8 @@ class Conversation:
         elif self._tty:
             raise Quit(128 + number)
         elif self._kill is None:
+            if number in self._held and number in (_signal.SIGINT, _signal.SIGTERM):
+                raise Quit(128 + number)  # asked twice: do not wait for a start that takes its time
             self._held.append(number)
         else:
             self._send(number)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from firkin.cli.command import Call
+    from firkin.oci.platform import Platform
     from firkin.specgen.options import Mount
 
 _SPECIAL = frozenset((
@@ -157,6 +158,12 @@ def env(text: str) -> str:
     from firkin.specgen.parse_lines import parse_env
 
     return parse_env(text, os.environ)
+
+
+def platform(text: str) -> Platform | None:
+    from firkin.oci.platform import parse_platform
+
+    return parse_platform(text) if text else None
 
 
 def annotation(text: str) -> tuple[str, str]:

@@ -68,6 +68,9 @@ def test_signal_handlers_come_back() -> None:
         assert all(signal.getsignal(number) == talk._on_signal for number in before)
         os.kill(os.getpid(), signal.SIGUSR1)  # held, until there is a container
         assert talk._held == [signal.SIGUSR1]
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(Quit, match="130"):  # asked twice
+            os.kill(os.getpid(), signal.SIGINT)
     assert {number: signal.getsignal(number) for number in before} == before
     assert signal.set_wakeup_fd(-1) == -1
 

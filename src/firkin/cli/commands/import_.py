@@ -15,7 +15,7 @@ def run(call: Call) -> None:
         changes=tuple(call["change"]),
         message=call["message"],
         reference=call.words[1] if len(call.words) > 1 else None,
-        platform=call["platform"],
+        platform=call["platform"] or None,
     )
     out(f"{made.id}\n")
 
@@ -37,5 +37,6 @@ COMMAND = Command(
         ("message", "m", "string", None, "Comment of the image's history"),
         ("platform", "", "string", None, "Platform of the image (os[/arch[/variant]])"),
     ),
+    readers={"platform": "cli.create_options:platform"},
     arguments=(1, 2),
 )

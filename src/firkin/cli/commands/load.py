@@ -17,7 +17,7 @@ def run(call: Call) -> None:
             "requested load from stdin, but stdin is empty",
             hint="use -i FILE, or redirect an archive into it",
         )
-    loaded = call.session.engine.images.load(path or sys.stdin.buffer)
+    loaded = call.session.engine.images.load(path or sys.stdin.buffer, call["platform"] or None)
     out("".join(f"{one}\n" for one in loaded))
 
 
@@ -29,6 +29,8 @@ COMMAND = Command(
     aliases=("image load", "load"),
     flags=(
         ("input", "i", "string", None, "Read this file or directory instead of STDIN"),
+        ("platform", "", "string", None, "Load this platform of an archive of several (os[/arch[/variant]])"),
         ("quiet", "q", "bool", None, "Show no progress"),
     ),
+    readers={"platform": "cli.create_options:platform"},
 )

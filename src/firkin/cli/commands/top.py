@@ -10,8 +10,10 @@ from firkin.errors import InvalidArgument
 def run(call: Call) -> None:
     engine, reference, arguments = call.session.engine, call.words[0], call.words[1:]
     if call["tree"]:
-        if arguments:
-            raise InvalidArgument("--tree takes no options of ps", hint="leave one of them out")
+        if arguments or call["format"]:
+            raise InvalidArgument(
+                "--tree takes no --format and no options of ps", hint="leave one of them out"
+            )
         from firkin.cli.tree import show_tree
 
         show_tree(engine, reference)
@@ -20,6 +22,11 @@ def run(call: Call) -> None:
     from firkin.engine.top import top
 
     table = top(engine, reference, arguments)
+    if call["format"] == "json":
+        from firkin.cli.output import to_json
+
+        out("".join(f"{to_json(dict(zip(table.titles, row, strict=False)))}\n" for row in table.rows))
+        return
     out(aligned([table.titles, *table.rows], 20))
 
 
@@ -29,7 +36,10 @@ COMMAND = Command(
     short="Display the running processes of a container",
     run=run,
     aliases=("container top", "top"),
-    flags=(("tree", "", "bool", None, "Show a tree, with the processes' PIDs inside and outside"),),
+    flags=(
+        ("format", "", "string", None, "'json' for one object a line"),
+        ("tree", "", "bool", None, "Show a tree, with the processes' PIDs inside and outside"),
+    ),
     arguments=(1, None),
     interspersed=False,
     dynamic="container",
