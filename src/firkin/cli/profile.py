@@ -33,11 +33,11 @@ _TICK_NS = 10_000_000
 def profiled(session: Session, entered_ns: int, run: Callable[[], int]) -> int:
     """Run the command with marks on, then report on standard error and into the trace's file."""
     log.enable_marks()
+    started, exact = process_start()  # now, so that what it costs is in the sum
+    log.mark("profile")
     code = run()
-    ended = time.monotonic_ns()
-    started, exact = process_start()
     own = os.getpid()
-    marks = [("launcher and interpreter", entered_ns, own), *log.marks(), ("end", ended, own)]
+    marks = [("launcher and interpreter", entered_ns, own), *log.marks(), ("end", time.monotonic_ns(), own)]
     if session.profile:
         err(table(started, marks, own, exact=exact))
     if session.profile_json:
