@@ -123,10 +123,27 @@ def _mode_of_place(job: Job, step: Mount) -> int:
     try:
         place = open_in_root(job.root, step.destination, _DIRECTORY)
     except SyscallError:
+        _make_sticky(job, step.destination)
         return -1
     mode = stat.S_IMODE(os.fstat(place).st_mode)
     os.close(place)
     return mode
+
+
+def _make_sticky(job: Job, path: str) -> None:
+    """Make the missing place of a tmpfs with the mode that its root will have (01777): at the next start it is there,
+    and the tmpfs would look like it. What prevents it, who mounts says."""
+    parent, _, name = path.rstrip("/").rpartition("/")
+    try:
+        folder = mkdir_in_root(job.root, parent or "/")
+    except SyscallError:
+        return
+    try:
+        os.mkdir(name, 0o1777, dir_fd=folder)  # the umask is 0 here
+    except OSError:
+        pass
+    finally:
+        os.close(folder)
 
 
 def _real_directory(job: Job, step: Mount, place: int) -> int:
