@@ -26,6 +26,8 @@ def explained(error: CannotRun, root: str, process: Mapping[str, Any]) -> Cannot
     """
     from firkin.engine.explain.program import Caller, examine
 
+    if error.fields.get("why") == "cwd":
+        return _workdir(error, str(process.get("cwd", "/")))
     number = error.fields.get("errno")
     args = process.get("args") or [""]
     if not isinstance(number, int) or not number:
@@ -44,11 +46,22 @@ def explained(error: CannotRun, root: str, process: Mapping[str, Any]) -> Cannot
         return error
     finally:
         os.close(fd)
+    return _completed(error, cause, f"{error.message}: {cause.cause}")
+
+
+def _workdir(error: CannotRun, cwd: str) -> CannotRun:
+    number = error.fields.get("errno")
+    why = os.strerror(number).lower() if isinstance(number, int) and number else "it cannot be entered"
+    cause = Cause(code="workdir", cause=f"the working directory {cwd} cannot be used", proof=why,
+                  fix="choose a directory that the user may enter with -w (run makes a missing one, exec does not)")  # fmt: skip
+    return _completed(error, cause, error.message)
+
+
+def _completed(error: CannotRun, cause: Cause, message: str) -> CannotRun:
     fields = {**error.fields, "cause_code": cause.code, "cause": cause.cause, "proof": cause.proof}
     fields.pop("exit_code", None)
-    proof = f" ({cause.proof})" if cause.proof else ""
-    message = f"{error.message}: {cause.cause}{proof}"
-    return CannotRun(message, hint=cause.fix or error.hint, exit_code=error.exit_code, **fields)
+    proof = f" ({cause.proof})" if cause.proof and cause.proof not in message else ""
+    return CannotRun(f"{message}{proof}", hint=cause.fix or error.hint, exit_code=error.exit_code, **fields)
 
 
 def failed_start(error: Mapping[str, Any]) -> Cause:
