@@ -68,7 +68,7 @@ def attacks() -> dict[str, str]:
         "new network namespace": "unshare -n true",
         "enter process 1": "nsenter -t 1 -m true",
         "root of process 1 is another": "[ $(stat -c %d:%i /proc/1/root/) != $(stat -c %d:%i /) ]",
-        "a process of the host": "[ $(ls -d /proc/[0-9]* | wc -l) -gt 6 ]",
+        "a process of the host": "cat /proc/[0-9]*/comm | grep -E 'python|pytest|kthreadd|firkin-monitor'",
         "pivot_root": "mkdir /pv; pivot_root /pv /pv",
         "swap": "dd if=/dev/zero of=/sw bs=4096 count=16; mkswap /sw; swapon /sw",
         "reboot": "reboot -f -n || poweroff -f -n",
