@@ -29,11 +29,21 @@ def clean(
         Cgroup.open(f"{ctx.config.cgroup_parent}/{container_id}").remove()
         step("cgroup-removed")
     if network:
-        ctx.network.detach(container_id)
+        if _has_lease(ctx, container_id):
+            ctx.network.detach(container_id)
         step("network-detached")
     if bundle:
         remove_bundle(ctx.config.paths.bundle(container_id))
         step("bundle-removed")
+
+
+def _has_lease(ctx: Context, container_id: str) -> bool:
+    """As a rule the monitor has given it back, and nobody needs to load the network for that: 5 ms of `rm`."""
+    if ctx.opened("network"):
+        return True  # it may hold a lock without a lease
+    from firkin.network import tables as leases
+
+    return leases.lease(ctx.db, container_id) is not None
 
 
 def remove_bundle(bundle: str) -> None:

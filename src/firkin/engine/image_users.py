@@ -15,3 +15,14 @@ def image_users(ctx: Context) -> dict[str, list[tuple[str, bool]]]:
     for container in tables.listed(ctx.db):
         found.setdefault(container.image_id, []).append((container.name, container.state in states.LIVE))
     return found
+
+
+def let_go_of_images(ctx: Context) -> None:
+    """After a container has been removed: remove what images it alone held, and what a killed load has left."""
+    from firkin.images import content_lock
+    from firkin.images.tables import any_removed
+
+    if any_removed(ctx.db) or content_lock.marked(
+        ctx.config.paths
+    ):  # seldom, and the rest of that room takes 3 ms
+        ctx.images.recover(lambda: image_users(ctx))

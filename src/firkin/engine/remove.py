@@ -5,7 +5,7 @@ from __future__ import annotations
 from firkin.engine import locks, states, tables
 from firkin.engine.container import find
 from firkin.engine.erase import clean, erase
-from firkin.engine.image_users import image_users
+from firkin.engine.image_users import let_go_of_images
 from firkin.engine.settle import await_end, settled
 from firkin.engine.steps import step
 from firkin.engine.stop import end
@@ -38,7 +38,7 @@ def remove(ctx: Context, ref: str, *, force: bool = False, volumes: bool = False
         step("row-removing")
         clean(ctx, found.id)
         erase(ctx, found.id, volumes=volumes)
-    ctx.images.recover(lambda: image_users(ctx))
+    let_go_of_images(ctx)
 
 
 def _end(ctx: Context, container: Container, *, force: bool) -> Container:

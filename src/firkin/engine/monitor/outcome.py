@@ -43,22 +43,13 @@ def afterwards(ctx: Context, *, network: bool, removed: bool) -> None:
     try:
         ctx.layers.settle()
         if removed:
-            _recover_images(ctx)
+            from firkin.engine.image_users import let_go_of_images
+
+            let_go_of_images(ctx)
         if network:
             ctx.network.retire_later()
     except (FirkinError, OSError) as error:
         log.debug(f"upkeep: {error}")
-
-
-def _recover_images(ctx: Context) -> None:
-    from firkin.images import content_lock
-    from firkin.images.tables import any_removed
-
-    if not (any_removed(ctx.db) or content_lock.marked(ctx.config.paths)):
-        return  # as a rule; the rest of that room takes 3 ms to load
-    from firkin.engine.image_users import image_users
-
-    ctx.images.recover(lambda: image_users(ctx))
 
 
 def give_up(ctx: Context, plan: StartPlan, running: Running) -> None:
