@@ -4,7 +4,7 @@ import gc
 import sys
 
 if __name__ == "__main__":
-    gc.set_threshold(100_000)  # what a command loads at its start is no garbage; looking for some takes 2 ms
+    gc.set_threshold(100_000)  # what a command loads at its start is no garbage; looking for some takes 1 ms
     # -I keeps the script's folder out of sys.path and -S leaves out site-packages: name our own place,
     # last, so that nothing beside the package can shadow the standard library.
     sys.path.append(__file__.rpartition("/firkin/")[0])
