@@ -91,12 +91,21 @@ class _Spawners:
             spawner.abandon()
 
 
+_importing = threading.Lock()
+
+
 def _after_fork() -> None:
+    global _importing
+    _importing = threading.Lock()
     for spawners in list(_open):
         spawners.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(
+    before=lambda: _importing.acquire(),
+    after_in_parent=lambda: _importing.release(),
+    after_in_child=_after_fork,
+)
 
 
 class Connection:
@@ -117,6 +126,9 @@ class Connection:
         found: _Mine | None = getattr(self._local, "mine", None)
         if found is None or found.pid != os.getpid():
             from firkin.app.engine import open_engine
+
+            with _importing:
+                from firkin.sdk import preload  # noqa: F401
 
             context = open_engine(*self._roots)
             context.embedded = True
