@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ROOT = "/var/lib/firkin"
 DEFAULT_RUN_ROOT = "/run/firkin"
+_HEX = set("0123456789abcdef")
 
 
 class Config(Record):
@@ -74,16 +75,18 @@ def load(paths: Paths) -> Config:
 
     Raises PermissionDenied when the roots cannot be made, Internal when engine.json is damaged.
     """
-    text = atomic.read_text(paths.engine_json)
-    if text is None:
-        text = _found(paths)
-    elif not os.path.isdir(paths.locks):
-        _make_run_root(paths)
     try:
+        text = atomic.read_text(paths.engine_json)
+        if text is None:
+            text = _found(paths)
+        elif not os.path.isdir(paths.locks):
+            _make_run_root(paths)
         data = _parsed(text)
         engine_id, settings = data["id"], data.get("settings", {})
-        if not (isinstance(engine_id, str) and len(engine_id) == 8 and isinstance(settings, dict)):
-            raise ValueError("id or settings of the wrong form")
+        if not (isinstance(engine_id, str) and len(engine_id) == 8 and set(engine_id) <= _HEX):
+            raise ValueError("its id is not 8 hexadecimal digits")
+        if not isinstance(settings, dict):
+            raise TypeError("its settings are no object")
     except (ValueError, KeyError, TypeError) as error:
         raise Internal(
             f"{paths.engine_json} is damaged ({error})",

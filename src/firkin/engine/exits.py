@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from firkin.paths import Paths
 
 LOST_CODE = 137  # the container of a killed monitor got SIGKILL
+_NUMBERS = ("starts", "exit_code", "signal", "oom", "started_ns", "finished_ns")  # without them it is damaged
 REBOOT_CODE = 255  # docker's code for what a restart of the machine found dead
 
 
@@ -44,7 +45,8 @@ def read(home: str, starts: int) -> dict[str, Any] | None:
         return None
     if not isinstance(record, dict) or record.get("starts") != starts:
         return None
-    return record
+    whole = all(isinstance(record.get(key), int) for key in _NUMBERS)
+    return record if whole else None
 
 
 def find(paths: Paths, container_id: str, starts: int) -> dict[str, Any] | None:
@@ -72,8 +74,8 @@ def killer(bundle: str, signal: int) -> str:
     return by if by == "firkin stop" or note.get("signal") == signal else ""
 
 
-def last_line(log_path: str, limit: int = 500) -> str:
-    """Return the last line of the output, at most ``limit`` characters."""
+def last_lines(log_path: str, limit: int = 500, count: int = 4) -> str:
+    """Return the last ``count`` lines of the output, at most ``limit`` characters: many a program says why, and then more."""
     from firkin.engine.logfile import LOST, read_backward
 
     try:
@@ -85,9 +87,9 @@ def last_line(log_path: str, limit: int = 500) -> str:
         for _, frame in read_backward(fd, os.fstat(fd).st_size):
             if frame.stream != LOST:
                 text = frame.data[-4096:] + text
-            if b"\n" in text.strip() or len(text) > 4096:
+            if text.strip().count(b"\n") >= count or len(text) > 4096:
                 break
     finally:
         os.close(fd)
     lines = text.decode(errors="replace").strip().splitlines()
-    return lines[-1].strip()[:limit] if lines else ""
+    return "\n".join(line.strip() for line in lines[-count:])[-limit:]

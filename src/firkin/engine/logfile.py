@@ -143,7 +143,7 @@ def read_forward(fd: int, start: int = 0) -> Iterator[tuple[int, Frame]]:
 def read_backward(fd: int, end: int) -> Iterator[tuple[int, Frame]]:
     """Yield (offset of it, frame) from the frame that ends at ``end`` to the first."""
     window, base = b"", end
-    while end > 0:
+    while end >= OVERHEAD:  # less is a torn one
         if end - base < OVERHEAD:
             window, base = _widen(fd, window, base, end)
         (total,) = _TAIL.unpack_from(window, end - base - _TAIL.size)

@@ -9,7 +9,7 @@ from firkin.engine.image_users import let_go_of_images
 from firkin.engine.settle import await_end, settled
 from firkin.engine.steps import step
 from firkin.engine.stop import end
-from firkin.errors import Conflict, NotFound
+from firkin.errors import Conflict, NotFound, ResourceExhausted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,18 +27,29 @@ def remove(ctx: Context, ref: str, *, force: bool = False, volumes: bool = False
         raise NotFound(f"No such link: {ref}", hint="legacy links do not exist here: use networks")
     with locks.lock(ctx.config.paths, container.id):
         try:
-            found = settled(ctx, container)
-            if found.state in states.LIVE:
-                found = _end(ctx, found, force=force)
-        except NotFound:
-            locks.forget(ctx.config.paths, container.id)
-            return  # a --rm container's monitor was faster
-        with ctx.db.write():
-            tables.update(ctx.db, found.id, state=states.REMOVING, rm=int(volumes))
-        step("row-removing")
-        clean(ctx, found.id)
-        erase(ctx, found.id, volumes=volumes)
+            _take_away(ctx, container, force=force, volumes=volumes)
+        except ResourceExhausted:
+            from firkin.engine.makeroom import make_room
+
+            if not make_room(ctx, container.id):
+                raise
+            _take_away(ctx, container, force=force, volumes=volumes)
     let_go_of_images(ctx)
+
+
+def _take_away(ctx: Context, container: Container, *, force: bool, volumes: bool) -> None:
+    try:
+        found = settled(ctx, container)
+        if found.state in states.LIVE:
+            found = _end(ctx, found, force=force)
+    except NotFound:
+        locks.forget(ctx.config.paths, container.id)
+        return  # a --rm container's monitor was faster
+    with ctx.db.write():
+        tables.update(ctx.db, found.id, state=states.REMOVING, rm=int(volumes))
+    step("row-removing")
+    clean(ctx, found.id)
+    erase(ctx, found.id, volumes=volumes)
 
 
 def _end(ctx: Context, container: Container, *, force: bool) -> Container:

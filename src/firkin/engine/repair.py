@@ -83,7 +83,10 @@ def read_state(ctx: Context, container: Container) -> dict[str, Any] | None:
         state = json.loads(text) if text else None
     except (OSError, ValueError):
         return None
-    return state if isinstance(state, dict) and state.get("starts") == container.starts else None
+    if not isinstance(state, dict) or state.get("starts") != container.starts:
+        return None
+    whole = all(isinstance(state.get(key), int) for key in ("pid", "start_time", "started_ns"))
+    return state if whole else None
 
 
 def _lost(ctx: Context, container: Container, state: dict[str, Any] | None) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def _lost(ctx: Context, container: Container, state: dict[str, Any] | None) -> d
         "oom": False,
         "oom_report": None,
         "killed_by": "",
-        "last_output": exits.last_line(f"{ctx.config.paths.container(container.id)}/log"),
+        "last_output": exits.last_lines(f"{ctx.config.paths.container(container.id)}/log"),
         "log_lost": 0,
         "started_ns": container.started_ns or (state or {}).get("started_ns", 0),
         "finished_ns": time.time_ns(),

@@ -46,8 +46,8 @@ def loads(data: str | bytes) -> Any:  # noqa: ANN401 - JSON is anything
         value, end = _scan(text, start)
     except StopIteration as stop:
         raise ValueError(f"JSON: expecting a value at character {stop.value}") from None
-    except ImportError:  # pragma: no cover - the scanner wants json.decoder's exception class
-        raise ValueError("JSON: malformed") from None
+    except SystemError:  # it raises nothing where it does not find json.decoder's JSONDecodeError loaded
+        raise ValueError("JSON: malformed, or cut off") from None
     if text[end:].strip(_SPACE):
         raise ValueError(f"JSON: something follows the value at character {end}")
     return value

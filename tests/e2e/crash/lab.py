@@ -21,6 +21,7 @@ class Lab:
     def __init__(self, home: str) -> None:
         self.home, self.root, self.run_root = home, f"{home}/root", f"{home}/run"
         self.prefix: list[str] = []  # what the commands are run by (nsenter)
+        self.view = ""  # where their file system is seen from here
 
     def argv(self, *words: str) -> list[str]:
         return [*self.prefix, str(FIRKIN), "--root", self.root, "--run-root", self.run_root, *words]
@@ -30,12 +31,19 @@ class Lab:
         """Run a command; ``die_at`` arms a step; ``code`` is what it must end with."""
         environ = {**os.environ, "FIRKIN_DIE_AT": die_at} if die_at else None
         where = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
-        ran = subprocess.run(self.argv(*words), capture_output=True, timeout=timeout, env=environ, **where, **more)
+        ran = subprocess.run(
+            self.argv(*words), capture_output=True, timeout=timeout, env=environ, **where, **more
+        )
         done = subprocess.CompletedProcess(
             words, ran.returncode, ran.stdout.decode(errors="replace"), ran.stderr.decode(errors="replace")
         )
         not_our_fault(done)
-        assert code is None or done.returncode == code, (words, done.returncode, done.stdout[-500:], done.stderr[-2000:])
+        assert code is None or done.returncode == code, (
+            words,
+            done.returncode,
+            done.stdout[-500:],
+            done.stderr[-2000:],
+        )
         return done
 
     def out(self, *words: str, **more: object) -> str:
@@ -56,7 +64,7 @@ class Lab:
 
     def row(self, name: str) -> dict:
         """Return the row as it lies there: no command is run, so nothing is repaired."""
-        for row in machine.Rows(self.root).containers:
+        for row in machine.Rows(self.view + self.root).containers:
             if name in (row["name"], row["id"]):
                 return row
         raise KeyError(name)
@@ -65,18 +73,25 @@ class Lab:
         """Return the names of all containers, after the next command's repair, which must be silent."""
         return self.out("ps", "-a", "--format", "{{.Names}}").split()
 
-    def is_clean(self) -> None:
+    def is_clean(self, *, idle: bool = False) -> None:
         """Fail unless everything on the machine belongs to a live container; the command before has repaired."""
-        machine.nothing_is_left(self.root, self.run_root)
+        machine.nothing_is_left(self.root, self.run_root, idle=idle, view=self.view)
 
-    def is_empty(self) -> None:
+    def is_empty(self, *, idle: bool = False) -> None:
         assert self.names() == []
-        self.is_clean()
+        self.is_clean(idle=idle)
 
 
 def not_our_fault(done: subprocess.CompletedProcess[str]) -> None:
     """Fail for a traceback, an internal error or the interpreter's own complaints."""
-    for sign in ("Traceback", "internal error", "this is a bug", "Exception ignored", "Warning:", "unraisable"):
+    for sign in (
+        "Traceback",
+        "internal error",
+        "this is a bug",
+        "Exception ignored",
+        "Warning:",
+        "unraisable",
+    ):
         assert sign not in done.stderr, (done.args, done.returncode, done.stderr[-3000:])
 
 

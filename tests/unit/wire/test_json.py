@@ -1,6 +1,7 @@
 """The fast JSON door says what the standard library says."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -30,6 +31,18 @@ def test_what_goes_in_comes_out(value):
 def test_malformed_text_is_a_value_error(text):
     with pytest.raises(ValueError):
         fast.loads(text)
+
+
+@pytest.mark.parametrize("text", ["{", "[1", '{"starts": 1', '"ab', '{"a" 1}'])
+def test_torn_text_is_a_value_error_where_the_standard_json_is_not_loaded(text):
+    """As in the product: then _json finds no JSONDecodeError to raise, and says so with a SystemError."""
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); from firkin.wire import json\n"
+        "try: json.loads(sys.argv[2])\nexcept ValueError: print('ValueError')"
+    )
+    source = os.path.join(os.path.dirname(__file__), "../../../src")
+    argv = [sys.executable, "-I", "-S", "-c", code, source, text]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == "ValueError\n"
 
 
 def test_what_json_does_not_know_is_refused():

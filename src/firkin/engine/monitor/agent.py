@@ -14,7 +14,7 @@ from firkin.engine.monitor.loop import Loop
 from firkin.engine.monitor.stdio import Streams, adopt_terminal, close_theirs, open_stdio
 from firkin.engine.plan import ExecPlan
 from firkin.engine.steps import step
-from firkin.errors import CannotRun, Conflict
+from firkin.errors import CannotRun, Conflict, Internal
 from firkin.runtime.cgroup.api import Cgroup
 from firkin.runtime.execute import execute
 from firkin.specgen.facts import Facts
@@ -66,8 +66,7 @@ def main(ctx: Context, channel: int) -> None:
 
 def _launch(ctx: Context, plan: ExecPlan, streams: Streams) -> Launched:
     options = ExecOptions.from_dict(plan.options)
-    with open(f"{ctx.config.paths.bundle(plan.container_id)}/config.json", "rb", buffering=0) as file:
-        spec = json.loads(b"".join(iter(lambda: file.read(1 << 16), b"")))
+    spec = _spec(f"{ctx.config.paths.bundle(plan.container_id)}/config.json")
     root = f"/proc/{plan.pid}/root"
     if not liveness.running(plan.pid, plan.start_time):
         raise Conflict("the container has just ended")
@@ -90,6 +89,18 @@ def _launch(ctx: Context, plan: ExecPlan, streams: Streams) -> Launched:
         raise explained(error, root, process) from None
     finally:
         close_theirs(stdio)
+
+
+def _spec(path: str) -> dict[str, Any]:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            spec = json.loads(b"".join(iter(lambda: file.read(1 << 16), b"")))
+        if isinstance(spec, dict):
+            return spec
+        error = "no JSON object"
+    except (OSError, ValueError) as reason:
+        error = str(reason)
+    raise Internal(f"{path} is damaged ({error})", hint="restart the container: firkin restart NAME")
 
 
 def _end(loop: Loop, streams: Streams) -> None:

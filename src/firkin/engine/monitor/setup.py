@@ -18,7 +18,7 @@ from firkin.engine.monitor import files, preload
 from firkin.engine.monitor.facts import facts
 from firkin.engine.monitor.stdio import Streams, adopt_terminal, close_theirs, open_stdio
 from firkin.engine.steps import step
-from firkin.errors import CannotRun, FirkinError, SyscallError
+from firkin.errors import CannotRun, FirkinError, Internal, SyscallError
 from firkin.linux import mount, ns, process
 from firkin.linux.path import open_in_root
 from firkin.oci.image import ImageConfig
@@ -59,10 +59,7 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
     home = ctx.config.paths.container(plan.container_id)
     rootfs = own_mounts(bundle)
     uids, gids = id_maps(plan, options)
-    if plan.kind == "host":  # not mapped: its files keep their owners towards a user namespace
-        mount_root(_root(plan.root), rootfs)
-    else:
-        mount_root(_root(plan.root), rootfs, uids=uids, gids=gids)
+    _mount_root(plan, rootfs, uids, gids)
     step("root-mounted")
     log.mark("mount root")
     _fill_volumes(ctx, plan, rootfs, (uids, gids))
@@ -171,6 +168,22 @@ def own_mounts(bundle: str) -> str:
             holder = holder.rpartition("/")[0] or "/"
     step("own-mounts")
     return rootfs
+
+
+def _mount_root(plan: StartPlan, rootfs: str, uids: Mappings, gids: Mappings) -> None:
+    root = _root(plan.root)
+    try:
+        if plan.kind == "host":  # not mapped: its files keep their owners towards a user namespace
+            mount_root(root, rootfs)
+        else:
+            mount_root(root, rootfs, uids=uids, gids=gids)
+    except SyscallError:
+        for lower in root.lowers:
+            if not os.path.isdir(lower):
+                raise Internal(
+                    f"the image's layer {lower} is missing", hint="load or import the image again"
+                ) from None
+        raise
 
 
 def _root(value: dict[str, Any]) -> OverlayRoot:
