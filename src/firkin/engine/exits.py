@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from firkin.paths import Paths
 
 LOST_CODE = 137  # the container of a killed monitor got SIGKILL
-_NUMBERS = ("starts", "exit_code", "signal", "oom", "started_ns", "finished_ns")  # without them it is damaged
+# without these it is damaged
+_NUMBERS = ("starts", "exit_code", "signal", "oom", "started_ns", "finished_ns")
 REBOOT_CODE = 255  # docker's code for what a restart of the machine found dead
 
 
@@ -75,7 +76,10 @@ def killer(bundle: str, signal: int) -> str:
 
 
 def last_lines(log_path: str, limit: int = 500, count: int = 4) -> str:
-    """Return the last ``count`` lines of the output, at most ``limit`` characters: many a program says why, and then more."""
+    """Return the last ``count`` lines of the output, at most ``limit`` characters.
+
+    One is not enough: many a program says why, and then more.
+    """
     from firkin.engine.logfile import LOST, read_backward
 
     try:

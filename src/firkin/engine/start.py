@@ -19,7 +19,7 @@ from firkin.engine.container import find
 from firkin.engine.plan import StartPlan
 from firkin.engine.row import Container  # noqa: TC001 - a field's type, read by callers
 from firkin.engine.steps import step
-from firkin.errors import CannotRun, Conflict, to_wire
+from firkin.errors import CannotRun, Conflict, FirkinError, to_wire
 from firkin.record import Record
 from firkin.wire import json
 
@@ -76,18 +76,11 @@ def launch(
     """Start ``container``, whose lock the caller holds, by ``monitor``. On failure its row says why (or is gone)."""
     options = container.create_options()
     starts = container.starts + 1
-    plan = _plan(ctx, container, options, starts, streams)
-    with ctx.db.write():
-        if options.network not in ("none", "host") and not options.network.startswith("container:"):
-            endpoint = ctx.network.allocate(
-                container.id, _published(container, options), mac=options.mac_address or None,
-                ip=options.ip or None, name=container.name,
-            )  # fmt: skip
-            plan = plan.replace(endpoint=endpoint.to_dict())
-        tables.starting(
-            ctx.db, container.id, starts, (monitor.pid, monitor.start_time), plan.boot_id,
-            json.dumps(plan.endpoint) if plan.endpoint else "",
-        )  # fmt: skip
+    try:
+        plan = _claim(ctx, container, monitor, options, starts, streams)
+    except (FirkinError, OSError) as error:
+        _refused(ctx, container, error)
+        raise
     step("row-starting")
     log.mark("lease and row")
     client.send(frames.pack_json(frames.PLAN, plan.to_dict()))
@@ -115,6 +108,42 @@ def launch(
         container=running, pid=started["pid"], client=client if streams else None, monitor_pid=monitor.pid,
         warnings=tuple(started.get("warnings", ())),
     )  # fmt: skip
+
+
+def _claim(
+    ctx: Context,
+    container: Container,
+    monitor: Forked,
+    options: CreateOptions,
+    starts: int,
+    streams: Sequence[str],
+) -> StartPlan:
+    """Plan, and write lease and row in one transaction. What it raises (Conflict: a port is taken) leaves both undone."""
+    plan = _plan(ctx, container, options, starts, streams)
+    with ctx.db.write():
+        if options.network not in ("none", "host") and not options.network.startswith("container:"):
+            endpoint = ctx.network.allocate(
+                container.id, _published(container, options), mac=options.mac_address or None,
+                ip=options.ip or None, name=container.name,
+            )  # fmt: skip
+            plan = plan.replace(endpoint=endpoint.to_dict())
+        tables.starting(
+            ctx.db, container.id, starts, (monitor.pid, monitor.start_time), plan.boot_id,
+            json.dumps(plan.endpoint) if plan.endpoint else "",
+        )  # fmt: skip
+    return plan
+
+
+def _refused(ctx: Context, container: Container, error: Exception) -> None:
+    """Record why a start did not even begin: a new container is created, an old one stays what it is, as in docker."""
+    with ctx.db.write():
+        if container.state == states.CREATING:
+            tables.failed(ctx.db, container.id, FAILED_CODE, json.dumps(to_wire(error)), time.time_ns())
+        else:
+            where = "state in ('created', 'exited')"
+            tables.update(
+                ctx.db, container.id, where, exit_code=FAILED_CODE, error=json.dumps(to_wire(error))
+            )
 
 
 def _flush(client: AttachClient) -> None:

@@ -100,7 +100,11 @@ def _missing(table: ImageTable, text: str) -> NoSuchImage:
     known = sorted(
         {name for canonical, _ in table.names() for name in _spellings(canonical)} | set(HOST_NAMES)
     )
-    nearest = get_close_matches(shown, known, n=1) or get_close_matches(text, known, n=1)
+    # The names alone: ":latest" on both sides would make anything look alike.
+    bare = {name.rpartition(":")[0] or name: name for name in known}
+    wanted = shown.rpartition(":")[0] or shown
+    close = get_close_matches(wanted, bare, n=1, cutoff=0.7)
+    nearest = [name for name in known if name.startswith(f"{wanted}:")][:1] or [bare[name] for name in close]
     hint = f"did you mean {nearest[0]}?" if nearest else None
     return NoSuchImage(f"No such image: {shown}", hint=hint, nearest=nearest[0] if nearest else "")
 

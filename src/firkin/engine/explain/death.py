@@ -55,6 +55,9 @@ LAST_WORDS = (
     ("Too many open files", "too-many-files", "its limit of open files was reached", "raise --ulimit nofile"),
     ("No such file or directory", "file-missing", "a file that it needs is not there", "check the path and the mounts (-v)"),
 )  # fmt: skip
+NOT_EXECUTED = (
+    "a program inside it may not be executed", "check the program's mode (chmod +x) and whether its mount has noexec (--tmpfs PATH:exec)",
+)  # fmt: skip
 
 
 def explain_death(record: Mapping[str, Any]) -> Cause:
@@ -106,10 +109,18 @@ def _by_signal(signal: int, record: Mapping[str, Any], *, inside: bool) -> Cause
                  cause=f"{name} ended it: {meaning}", proof=proof, fix=fix)  # fmt: skip
 
 
+def _words(line: str) -> str:
+    return f"its last words: {line[:200]}"
+
+
 def _by_code(code: int, last: str) -> Cause:
     usual = USUAL.get(code, "the program's own code: see its documentation")
-    proof = f"its last words: {last.strip()[:200]}" if last.strip() else "it said nothing at the end"
-    for words, slug, meaning, fix in LAST_WORDS:
-        if words.lower() in last.lower():
-            return Cause(code=slug, cause=f"exit code {code}: {meaning}", proof=proof, fix=fix)
+    lines = [line.strip() for line in reversed(last.splitlines()) if line.strip()]
+    for line in lines:
+        for words, slug, meaning, fix in LAST_WORDS:
+            if words.lower() in line.lower():
+                if code == 126 and slug == "permission-denied":
+                    meaning, fix = NOT_EXECUTED
+                return Cause(code=slug, cause=f"exit code {code}: {meaning}", proof=_words(line), fix=fix)
+    proof = _words(lines[0]) if lines else "it said nothing at the end"
     return Cause(code="exit-code", cause=f"exit code {code}: {usual}", proof=proof, fix="see firkin logs")

@@ -157,8 +157,8 @@ def _unreachable(root: int, path: str, error: SyscallError, caller: Caller) -> C
             os.close(fd)
     if error.errno == errno.ENAMETOOLONG:
         return Cause(code="name-too-long", cause="the program's path is too long", fix="correct the path")
-    return Cause(code="no-such-file", cause=f"the image has no file {path}",
-                 proof=f"{walked or path} is not there", fix="correct the path, or add the file to the image")  # fmt: skip
+    missing = f"{walked} is not there" if walked != _absolute(path, caller) else ""
+    return Cause(code="no-such-file", cause=f"the image has no file {path}", proof=missing, fix="correct the path, or add the file to the image")  # fmt: skip
 
 
 def _blocked_parent(root: int, path: str, caller: Caller) -> Cause | None:

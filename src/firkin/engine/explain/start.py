@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+# What docker's own words, with which the runtime's message begins, say already.
+_SAID = ("not-in-path", "is-a-directory", "no-such-file")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

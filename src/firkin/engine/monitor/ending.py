@@ -52,7 +52,7 @@ def end(charge: Charge, loop: Loop, open_context: Callable[[], Context]) -> None
         record["log_lost"] = loop.log.lost
     record["drained"] = True
     if record["exit_code"]:
-        record["last_output"] = exits.last_line(f"{charge.home}/log")
+        record["last_output"] = exits.last_lines(f"{charge.home}/log")
     _write(charge, record)
     if loop.log is not None:
         loop.log.close()  # wakes who follows it
