@@ -118,7 +118,7 @@ def _claim(
     starts: int,
     streams: Sequence[str],
 ) -> StartPlan:
-    """Plan, and write lease and row in one transaction. What it raises (Conflict: a port is taken) leaves both undone."""
+    """Plan; write lease and row in one transaction. What it raises (Conflict: a port is taken) leaves both undone."""
     plan = _plan(ctx, container, options, starts, streams)
     with ctx.db.write():
         if options.network not in ("none", "host") and not options.network.startswith("container:"):
