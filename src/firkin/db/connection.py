@@ -34,6 +34,7 @@ class Database:
         self._connection = connection
         self._depth = 0
         self._pid = os.getpid()
+        self._refusal: Exception | None = None
         self.path = path
 
     def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
@@ -57,6 +58,21 @@ class Database:
         """Return a context manager: BEGIN IMMEDIATE, then COMMIT, or ROLLBACK on any exception."""
         return _Transaction(self)
 
+    def pretend(self, table: str, because: Exception) -> None:
+        """From now on changes of ``table`` are seen by this connection alone, and ``write`` raises ``because``.
+
+        For a full disk: what is known to be true can be shown although it cannot be kept.
+        """
+        if self._refusal is None:
+            self.script(f"PRAGMA temp_store=memory; create temp table {table} as select * from main.{table};")  # noqa: S608
+        self._refusal = because
+
+    def stop_pretending(self, table: str) -> None:
+        """Try to write again."""
+        if self._refusal is not None:
+            self.script(f"drop table temp.{table}")
+            self._refusal = None
+
     def close(self) -> None:
         self._connection.close()
 
@@ -70,6 +86,8 @@ class Database:
 
     def _begin(self) -> None:
         if self._depth == 0:
+            if self._refusal is not None:
+                raise self._refusal
             self._run("BEGIN IMMEDIATE", ())
         self._depth += 1
 

@@ -26,4 +26,5 @@ def make_room(ctx: Context, container_id: str) -> bool:
         os.truncate(f"{ctx.config.paths.container(container_id)}/log", 0)
     except OSError:
         pass  # there is none
+    ctx.db.stop_pretending("containers")
     return True

@@ -19,7 +19,7 @@ import time
 
 from firkin import log
 from firkin.engine import liveness, locks, states, tables
-from firkin.errors import FirkinError
+from firkin.errors import FirkinError, ResourceExhausted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,6 +100,10 @@ def _attempt(ctx: Context, container_id: str) -> None:
                 from firkin.engine.erase import erase
 
                 erase(ctx, container.id, volumes=True)
+        except ResourceExhausted as error:
+            from firkin.engine.repair import show_end
+
+            show_end(ctx, container, error)
         except (FirkinError, OSError) as error:
             log.debug(f"reconcile {container_id[:12]}: {error}")
 

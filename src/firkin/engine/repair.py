@@ -18,7 +18,7 @@ from firkin.engine import exits, states, tables
 from firkin.engine.boot import boot_id
 from firkin.engine.erase import clean, erase, remove_bundle
 from firkin.engine.steps import step
-from firkin.errors import FirkinError, Unavailable, to_wire
+from firkin.errors import FirkinError, ResourceExhausted, Unavailable, to_wire
 from firkin.runtime.cgroup.api import Cgroup
 from firkin.wire import json
 
@@ -70,10 +70,27 @@ def _settle(ctx: Context, container: Container, record: dict[str, Any]) -> None:
         erase(ctx, container.id, volumes=True)
         return
     with ctx.db.write():
-        tables.exited(
-            ctx.db, container.id, container.starts, exit_code=record["exit_code"], oom=bool(record["oom"]),
-            ending=json.dumps(record), started_ns=record["started_ns"], finished_ns=record["finished_ns"],
-        )  # fmt: skip
+        _exited(ctx, container, record)
+
+
+def _exited(ctx: Context, container: Container, record: dict[str, Any]) -> None:
+    tables.exited(
+        ctx.db, container.id, container.starts, exit_code=record["exit_code"], oom=bool(record["oom"]),
+        ending=json.dumps(record), started_ns=record["started_ns"], finished_ns=record["finished_ns"],
+    )  # fmt: skip
+
+
+def show_end(ctx: Context, container: Container, error: ResourceExhausted) -> None:
+    """Where ``repair`` found no room on the disk: let this command, at least, see how the container ended."""
+    if container.state not in states.LIVE:
+        return
+    record = exits.find(ctx.config.paths, container.id, container.starts)
+    state = read_state(ctx, container)
+    if record is None and (state or container.state != states.STARTING):
+        record = _lost(ctx, container, state)
+    if record is not None:
+        ctx.db.pretend("containers", error)
+        _exited(ctx, container, record)
 
 
 def read_state(ctx: Context, container: Container) -> dict[str, Any] | None:

@@ -364,7 +364,7 @@ def await_monitor(lab: Lab) -> None:
     """Wait for the monitor's end without a command that would repair."""
 
     def ended() -> bool:
-        rows = [row for row in machine.Rows(lab.root).containers if row["monitor_pid"]]
+        rows = [row for row in machine.Rows(lab.view + lab.root).containers if row["monitor_pid"]]
         return not any(machine.is_alive(row["monitor_pid"], row["monitor_start"]) for row in rows)
 
     until(ended, "the monitor ends")
