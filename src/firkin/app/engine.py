@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from firkin import config as configuration
 from firkin import log
 from firkin.engine.context import Context
+from firkin.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from firkin.network.bridge import Bridge
     from firkin.storage.content import BlobStore
     from firkin.storage.layers import LayerStore
+    from firkin.storage.limits import Limits
     from firkin.storage.snapshots import Snapshots
     from firkin.storage.volumes import Volumes
 
@@ -86,7 +90,23 @@ def _content(ctx: Context) -> BlobStore:
 def _layers(ctx: Context) -> LayerStore:
     from firkin.storage.layers import LayerStore
 
-    return LayerStore(ctx.config.paths)
+    return LayerStore(ctx.config.paths, _limits())
+
+
+def _limits() -> Limits | None:
+    """Return what FIRKIN_MAX_UNPACKED (a size) and FIRKIN_MAX_ENTRIES allow a layer; None: 64 GiB, 10 million."""
+    size, entries = os.environ.get("FIRKIN_MAX_UNPACKED", ""), os.environ.get("FIRKIN_MAX_ENTRIES", "")
+    if not size and not entries:
+        return None
+    from firkin.storage.limits import Limits
+    from firkin.units import parse_size
+
+    default = Limits()
+    if entries and not entries.isdigit():
+        raise InvalidArgument(f"FIRKIN_MAX_ENTRIES={entries} is not a number", hint="write it like 1000000")
+    return default.replace(
+        size=parse_size(size) if size else default.size, entries=int(entries) if entries else default.entries
+    )
 
 
 def _images(ctx: Context) -> ImageStore:
