@@ -52,3 +52,11 @@ def test_every_module_says_what_it_is_for():
         if path.name != "__init__.py" and not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert missing == []
+
+
+def test_test_files_have_names_of_their_own():
+    """pytest imports by base name: two files of one name in folders without __init__.py cannot run together."""
+    tests = Path(__file__).resolve().parents[1]
+    names = [path.name for path in tests.rglob("*.py") if not (path.parent / "__init__.py").exists()]
+    names = [name for name in names if name != "conftest.py"]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
