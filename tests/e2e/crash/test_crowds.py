@@ -65,10 +65,10 @@ def test_sixteen_commands_on_the_same_container(lab: Lab):
     chance = random.Random(4)
     for _ in range(ROUNDS):
         lab("run", "-d", "--name", "same", "busybox", "sleep", "1000", code=0)
-        waiter = lab.begin("wait", "same")
+        waiter = lab.begin("wait", "same", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         all_clear(together(lab, [named(chance.choice(VERBS), "same") for _ in range(CROWD)]))
         clear_away(lab)
-        waiter.communicate(timeout=10)
+        waiter.wait(timeout=10)
 
 
 def test_sixteen_commands_on_containers_of_their_own(lab: Lab):

@@ -98,6 +98,8 @@ def _spec(path: str) -> dict[str, Any]:
         if isinstance(spec, dict):
             return spec
         error = "no JSON object"
+    except FileNotFoundError:
+        raise Conflict("the container has just ended") from None
     except (OSError, ValueError) as reason:
         error = str(reason)
     raise Internal(f"{path} is damaged ({error})", hint="restart the container: firkin restart NAME")
