@@ -75,6 +75,10 @@ class SpawnClient:
             actions: list[Any] = [
                 (os.POSIX_SPAWN_DUP2, high[0], _CHANNEL + 100),
                 (os.POSIX_SPAWN_DUP2, high[1], _OWNER + 100),
+                # The host may have closed its own; a fresh interpreter needs some.
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
+                (os.POSIX_SPAWN_DUP2, 0, 1),
+                (os.POSIX_SPAWN_DUP2, 0, 2),
                 (os.POSIX_SPAWN_DUP2, _CHANNEL + 100, _CHANNEL),
                 (os.POSIX_SPAWN_DUP2, _OWNER + 100, _OWNER),
             ]
