@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 
 from firkin import atomic
-from firkin.errors import Internal, PermissionDenied
+from firkin.errors import Internal, PermissionDenied, Unavailable
 from firkin.paths import Paths
 from firkin.record import Record
 
@@ -73,10 +73,13 @@ def locate(
 def load(paths: Paths) -> Config:
     """Return the engine of ``paths``, founding it if the root is new.
 
-    Raises PermissionDenied when the roots cannot be made, Internal when engine.json is damaged.
+    Raises PermissionDenied or Unavailable when the roots cannot be made, Internal when engine.json is damaged.
     """
     try:
-        text = atomic.read_text(paths.engine_json)
+        try:
+            text = atomic.read_text(paths.engine_json)
+        except (NotADirectoryError, PermissionError) as error:
+            raise _unusable(paths, error) from error
         if text is None:
             text = _found(paths)
         elif not os.path.isdir(paths.locks):
@@ -122,12 +125,17 @@ def _found(paths: Paths) -> str:
             text = atomic.read_text(paths.engine_json) or ""
         finally:
             os.unlink(temporary)
-    except PermissionError as error:
-        raise PermissionDenied(
-            f"cannot use {error.filename} as firkin's root: permission denied",
-            hint="run as root, or choose a directory of your own with --root and --run-root",
-        ) from error
+    except OSError as error:
+        raise _unusable(paths, error) from error
     return text
+
+
+def _unusable(paths: Paths, error: OSError) -> PermissionDenied | Unavailable:
+    kind = PermissionDenied if isinstance(error, PermissionError) else Unavailable
+    return kind(
+        f"cannot use {error.filename or paths.root} as firkin's root: {(error.strerror or str(error)).lower()}",
+        hint="run as root, or choose a directory of your own with --root and --run-root",
+    )
 
 
 def _make_run_root(paths: Paths) -> None:

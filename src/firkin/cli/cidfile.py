@@ -30,7 +30,8 @@ class CidFile:
                 ) from None
             except OSError as error:
                 raise InvalidArgument(
-                    f"failed to create the container ID file {self._path}: {error.strerror}"
+                    f"failed to create the container ID file {self._path}: {error.strerror}",
+                    hint="name a new file in a directory that is there",
                 ) from error
         return self
 

@@ -74,6 +74,10 @@ def _check(options: CreateOptions) -> None:
         raise InvalidArgument(
             f'invalid pull option: \'{options.pull}\': must be one of "always", "missing" or "never"'
         )
+    if options.pull == "always":
+        raise Unsupported(
+            "--pull always: firkin asks no registries yet", hint="firkin load the image, and leave --pull out"
+        )
 
 
 def _process(typed: Mapping[str, Any], fields: dict[str, Any]) -> None:
@@ -143,7 +147,9 @@ def _read(path: str) -> bytes:
         with open(path, "rb") as stream:
             return stream.read()
     except OSError as error:
-        raise InvalidArgument(f"open {path}: {(error.strerror or str(error)).lower()}") from error
+        raise InvalidArgument(
+            f"open {path}: {(error.strerror or str(error)).lower()}", hint="name a file that can be read"
+        ) from error
 
 
 def _read_text(path: str) -> str:

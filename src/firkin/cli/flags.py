@@ -82,7 +82,7 @@ def _csv(text: str) -> list[str]:
 
 def _pair(text: str) -> str:
     if "=" not in text:
-        raise InvalidArgument(f"{text} must be formatted as key=value")
+        raise InvalidArgument(f"{text} must be formatted as key=value", hint="write it like name=value")
     return text
 
 

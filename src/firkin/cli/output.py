@@ -24,6 +24,13 @@ def err(text: str) -> None:
         pass
 
 
+def warn(warnings: Iterable[str]) -> None:
+    """Write docker's warnings, one a line."""
+    text = "".join(f"WARNING: {warning}\n" for warning in warnings)
+    if text:
+        err(text)
+
+
 def lines(rows: Iterable[str]) -> None:
     """Write each row and its line's end."""
     out("".join(f"{row}\n" for row in rows))

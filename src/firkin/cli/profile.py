@@ -17,7 +17,9 @@ import os
 import time
 
 from firkin import log
+from firkin.cli.command import BAD_FLAG
 from firkin.cli.output import err
+from firkin.cli.session import PROGRAM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +47,12 @@ def profiled(session: Session, entered_ns: int, run: Callable[[], int]) -> int:
         from firkin.wire import json
 
         text = json.dumps({"traceEvents": trace(started, marks, own), "displayTimeUnit": "ms"})
-        atomic.write(session.profile_json, text + "\n", 0o644)
+        try:
+            atomic.write(session.profile_json, text + "\n", 0o644)
+        except OSError as error:
+            err(f"{PROGRAM}: cannot write --profile-json {session.profile_json}: {error.strerror}; "
+                "name a file in a directory that is there and can be written\n")  # fmt: skip
+            return code or BAD_FLAG
     return code
 
 

@@ -15,7 +15,7 @@ from firkin import ids, log
 from firkin.engine import locks, mounts, states, tables
 from firkin.engine.row import Container
 from firkin.engine.steps import step
-from firkin.errors import AlreadyExists, FirkinError, InvalidArgument
+from firkin.errors import AlreadyExists, FirkinError, InvalidArgument, NotFound
 from firkin.specgen.merge import merge
 from firkin.wire import json
 
@@ -32,10 +32,15 @@ if TYPE_CHECKING:
 
 def create(ctx: Context, options: CreateOptions) -> Container:
     """Make a container and return it. Raises NotFound (image), AlreadyExists (name), InvalidArgument, ..."""
-    container, lock, _ = make(ctx, options)
+    return create_warned(ctx, options)[0]
+
+
+def create_warned(ctx: Context, options: CreateOptions) -> tuple[Container, list[str]]:
+    """``create``, and docker's warnings for what is merely odd."""
+    container, lock, warnings = make(ctx, options)
     with lock:
         tables.update(ctx.db, container.id, state=states.CREATED)
-    return container.replace(state=states.CREATED)
+    return container.replace(state=states.CREATED), warnings
 
 
 def make(ctx: Context, options: CreateOptions, owner: str = "") -> tuple[Container, Lock, list[str]]:
@@ -46,6 +51,7 @@ def make(ctx: Context, options: CreateOptions, owner: str = "") -> tuple[Contain
     from firkin.engine.limits import checked
 
     image = ctx.images.resolve(options.image)
+    _suits(image, options)
     log.mark("image")
     container_id = ids.new_id()
     warnings = checked(options, container_id)
@@ -82,6 +88,25 @@ def make(ctx: Context, options: CreateOptions, owner: str = "") -> tuple[Contain
         raise
     log.mark("snapshot")
     return container, lock, warnings
+
+
+def _suits(image: Image, options: CreateOptions) -> None:
+    if options.host_expose and image.kind != "host":
+        raise InvalidArgument(
+            f"--host-expose is for the image host; of {options.image} nothing is masked", hint="leave it out"
+        )
+    if options.platform and image.config.architecture:
+        from firkin.oci.platform import Platform, parse_platform, rank
+
+        own = Platform(
+            os=image.config.os, architecture=image.config.architecture, variant=image.config.variant
+        )
+        if rank(own, parse_platform(options.platform)) is None:
+            raise NotFound(
+                f"image with reference {options.image} was found but its platform ({own}) does not match the "
+                f"specified platform ({options.platform})",
+                hint=f"firkin load --platform {options.platform} one, or leave --platform out",
+            )
 
 
 def _insert(

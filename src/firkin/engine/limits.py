@@ -27,7 +27,11 @@ def swap_limit() -> bool:
 def checked(options: CreateOptions, container_id: str) -> list[str]:
     """Refuse options that contradict themselves or this machine (InvalidArgument); return warnings."""
     limited = (
-        options.memory or options.cpus or options.oom_kill_disable or options.memory_swappiness is not None
+        options.memory
+        or options.cpus
+        or options.cpuset_cpus
+        or options.oom_kill_disable
+        or options.memory_swappiness is not None
     )
     if not limited:
         return validate(options)

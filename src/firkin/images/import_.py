@@ -119,7 +119,9 @@ def _opened(source: str | int | Readable) -> tuple[int, Readable | None]:
         try:
             fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise NotFound(f"cannot open {source}: {os.strerror(error.errno or 0)}", path=source) from error
+            raise NotFound(
+                f"cannot open {source}: {os.strerror(error.errno or 0)}", hint="check the path", path=source
+            ) from error
     mode = os.fstat(fd).st_mode
     if stat.S_ISDIR(mode):
         return fd, None

@@ -28,7 +28,9 @@ def open_archive(source: str | int | Readable, blobs: BlobStore, spooled: set[st
         try:
             fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise NotFound(f"cannot open {source}: {os.strerror(error.errno or 0)}", path=source) from error
+            raise NotFound(
+                f"cannot open {source}: {os.strerror(error.errno or 0)}", hint="check the path", path=source
+            ) from error
         try:
             return _of_descriptor(fd, source, blobs, spooled)
         finally:

@@ -105,7 +105,7 @@ def _missing(table: ImageTable, text: str) -> NoSuchImage:
     wanted = shown.rpartition(":")[0] or shown
     close = get_close_matches(wanted, bare, n=1, cutoff=0.7)
     nearest = [name for name in known if name.startswith(f"{wanted}:")][:1] or [bare[name] for name in close]
-    hint = f"did you mean {nearest[0]}?" if nearest else None
+    hint = f"did you mean {nearest[0]}?" if nearest else "firkin images lists them"
     return NoSuchImage(f"No such image: {shown}", hint=hint, nearest=nearest[0] if nearest else "")
 
 

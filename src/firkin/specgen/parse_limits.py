@@ -170,11 +170,19 @@ def parse_device_rule(text: str) -> DeviceRule:
     raise InvalidArgument(f"invalid device cgroup format '{text}'", hint="write it like 'c 13:* rwm'")
 
 
-def parse_cpuset(text: str) -> str:
-    """Return ``0-3,5`` unchanged if it is a list of numbers and ranges. Raises InvalidArgument."""
+def parse_cpuset(text: str, present: int = 0) -> str:
+    """Return ``0-3,5`` unchanged if it is a list of numbers and ranges. Raises InvalidArgument.
+
+    None may be ``present`` or more, where that is given.
+    """
     for part in text.split(",") if text else ():
         first, dash, last = part.partition("-")
         start, end = parse_int(first, 0, 1 << 20), parse_int(last if dash else first, 0, 1 << 20)
         if start is None or end is None or end < start:
             raise InvalidArgument(f"invalid value {text} for cpuset", hint="write it like 0-3 or 0,2")
+        if present and end >= present:
+            raise InvalidArgument(
+                f"Requested CPUs are not available - requested {text}, available: 0-{present - 1}",
+                hint="choose from these",
+            )
     return text

@@ -35,7 +35,8 @@ def parse_mode(flag: str, text: str) -> str:
         userns_size(text)
         return text
     choices = ", ".join(word for word in words if word)
-    hint = f"use {choices}{' or container:NAME' if container else ''}"
+    auto = ", auto[:size=N]" if flag == "userns" else ""
+    hint = f"use {choices}{auto}{' or container:NAME' if container else ''}"
     raise InvalidArgument(f"--{flag}: invalid {name}", hint=hint)
 
 
@@ -130,7 +131,7 @@ def _profile(path: str, read_profile: Callable[[str], str]) -> str:
 def parse_restart(text: str) -> RestartPolicy:
     """Return the policy of ``no``, ``always``, ``unless-stopped`` or ``on-failure[:MAX]``."""
     name, colon, count = text.partition(":")
-    hint = "use no, always, unless-stopped or on-failure[:MAX]"
+    hint = "write it like no, always, unless-stopped or on-failure:3"
     if not name:
         if colon:
             raise InvalidArgument("invalid restart policy format: no policy provided before colon", hint=hint)
@@ -142,9 +143,8 @@ def parse_restart(text: str) -> RestartPolicy:
         )
     if name not in ("no", "always", "unless-stopped", "on-failure"):
         raise InvalidArgument(
-            f"invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or "
-            "'unless-stopped'",
-            hint=hint,
+            f"invalid restart policy: unknown policy '{name}'",
+            hint="use one of 'no', 'always', 'on-failure', or 'unless-stopped'",
         )
     if maximum and name != "on-failure":
         raise InvalidArgument(

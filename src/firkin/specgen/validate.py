@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 MIN_MEMORY = 6 << 20
 BILLION = 1_000_000_000
 NETWORKS = ("bridge", "none", "host")
+LOG_DRIVERS = (
+    "",
+    "firkin",
+    "json-file",
+    "local",
+    "k8s-file",
+    "none",
+)  # one format; docker's and podman's names of it
 _HOSTNAME_MAX = 64  # uname(2): __NEW_UTS_LEN
 
 
@@ -75,9 +83,8 @@ def _life(options: CreateOptions) -> None:
         _refuse("conflicting options: cannot specify both --restart and --rm", "drop one of them")
     if policy.name not in ("no", "always", "unless-stopped", "on-failure"):
         _refuse(
-            f"invalid restart policy: unknown policy '{policy.name}'; use one of 'no', 'always', 'on-failure', or "
-            "'unless-stopped'",
-            "use no, always, unless-stopped or on-failure[:MAX]",
+            f"invalid restart policy: unknown policy '{policy.name}'",
+            "use one of 'no', 'always', 'on-failure', or 'unless-stopped'",
         )
     if policy.maximum_retry_count < 0:
         _refuse("invalid restart policy: maximum retry count cannot be negative", "use 0 or more")
@@ -230,7 +237,7 @@ def _cpu(options: CreateOptions, facts: Facts | None) -> None:
     if options.cpuset_cpus or options.cpuset_mems:
         from firkin.specgen.parse_limits import parse_cpuset
 
-        parse_cpuset(options.cpuset_cpus)
+        parse_cpuset(options.cpuset_cpus, present)
         parse_cpuset(options.cpuset_mems)
 
 
@@ -251,6 +258,11 @@ def _others(options: CreateOptions) -> None:
         )
     if options.runtime not in ("", "firkin"):
         _refuse(f"unknown or invalid runtime name: {options.runtime}", "drop --runtime")
+    if options.log.driver not in LOG_DRIVERS:
+        _refuse(
+            f"logger: no log driver named '{options.log.driver}' is registered",
+            "use json-file, local or none",
+        )
     for flag, text in options.log.opts.items():
         if options.log.driver == "none":
             _refuse("invalid logging opts for driver none", f"drop --log-opt {flag}={text}")
@@ -280,6 +292,10 @@ def _warnings(options: CreateOptions, facts: Facts | None) -> list[str]:
                 "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory "
                 "swappiness discarded."
             )
+    if options.restart.name != "no":
+        found.append("Restart policies are kept and shown, but not acted on yet: what ends stays down")
+    if options.healthcheck is not None and options.healthcheck.test not in ((), ("NONE",)):
+        found.append("Health checks are kept and shown, but not run yet")
     if options.kernel_memory:
         found.append(
             "Specifying a kernel memory limit is deprecated and will be removed in a future release."

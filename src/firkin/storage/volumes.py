@@ -99,7 +99,7 @@ class Volumes:
         """Return the volume; NotFound when there is none."""
         row = tables.find(self._db, name)
         if row is None:
-            raise NotFound(f"get {name}: no such volume", volume=name)
+            raise NotFound(f"get {name}: no such volume", hint="firkin volume ls lists them", volume=name)
         return self._volume(row)
 
     def list(self) -> Listed:
@@ -125,7 +125,7 @@ class Volumes:
         # An anonymous one without a row, too: its container's maker or remover was killed between the two steps.
         found = (known or _is_anonymous(name)) and scratch.discard(self._home(name), self._paths.tmp)
         if not (known or found or force):
-            raise NotFound(f"get {name}: no such volume", volume=name)
+            raise NotFound(f"get {name}: no such volume", hint="firkin volume ls lists them", volume=name)
 
     def fill(self, name: str, source: int) -> bool:
         """Copy the content of the directory ``source`` (a descriptor) into the volume if it is empty, as docker does.

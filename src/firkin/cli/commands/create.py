@@ -5,18 +5,19 @@ from __future__ import annotations
 from firkin.cli.command import Call, Command
 from firkin.cli.create_flags import FLAGS, HIDDEN, READERS
 from firkin.cli.create_options import create_options
-from firkin.cli.output import out
+from firkin.cli.output import out, warn
 
 
 def run(call: Call) -> None:
     from firkin.cli.cidfile import CidFile
     from firkin.cli.complaint import refused
-    from firkin.engine.create import create
+    from firkin.engine.create import create_warned
 
     with refused(125):
         options = create_options(call)
     with CidFile(options.cidfile) as cidfile:
-        made = create(call.session.engine, options)
+        made, warnings = create_warned(call.session.engine, options)
+        warn(warnings)
         cidfile.write(made.id)
     out(f"{made.id}\n")
 

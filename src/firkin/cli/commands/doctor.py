@@ -9,7 +9,10 @@ def run(call: Call) -> int:
     from firkin import config
     from firkin.app.doctor import MISSING, examine
     from firkin.cli.output import out, to_json
+    from firkin.errors import InvalidArgument
 
+    if call["format"] not in ("", "json"):
+        raise InvalidArgument(f"invalid format: {call['format']}", hint="use json, or leave --format out")
     findings = examine(config.locate(call.session.root, call.session.run_root))
     if call["format"] == "json":
         out("".join(f"{to_json(finding)}\n" for finding in findings))
