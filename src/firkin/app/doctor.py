@@ -55,7 +55,7 @@ def _user(_: Paths) -> Finding:
     if os.geteuid() == 0:
         return Finding(name="user", status=OK, detail="root")
     return Finding(name="user", status=MISSING, detail=f"uid {os.geteuid()}",
-                   cost="containers need root for now (rootless comes with the runtime issue)", fix="use sudo")  # fmt: skip
+                   cost="containers need root for now", fix="use sudo")  # fmt: skip
 
 
 def _capabilities(_: Paths) -> Finding:
@@ -116,9 +116,11 @@ def _cgroups(_: Paths) -> Finding:
 
 
 def _overlay(paths: Paths) -> Finding:
-    if "\toverlay\n" not in _read("/proc/filesystems"):
-        return Finding(name="overlay", status=MISSING, detail="not in /proc/filesystems",
-                       cost="no copy-on-write roots: no container starts", fix="modprobe overlay")  # fmt: skip
+    # The kernel loads the module with the first mount.
+    loadable = "/overlay.ko" in _read(f"/lib/modules/{os.uname().release}/modules.dep")
+    if "\toverlay\n" not in _read("/proc/filesystems") and not loadable:
+        return Finding(name="overlay", status=MISSING, detail="neither in /proc/filesystems nor among the kernel's modules",
+                       cost="no copy-on-write roots: no container starts", fix="use a kernel with CONFIG_OVERLAY_FS")  # fmt: skip
     kind = _filesystem(paths.root)
     if kind in ("overlay", "nfs", "vfat", "fuse", "fuseblk"):
         return Finding(name="overlay", status=MISSING, detail=f"{paths.root} is on {kind}, which cannot hold an upper layer",
@@ -152,7 +154,11 @@ def _space(paths: Paths) -> Finding:
 def _network(paths: Paths) -> Finding:
     if os.geteuid() != 0:
         return Finding(
-            name="network", status=WARNING, detail="only root can ask nf_tables", fix="sudo firkin doctor"
+            name="network",
+            status=WARNING,
+            detail="only root can ask nf_tables",
+            cost="nobody looked",
+            fix="sudo firkin doctor",
         )
     from firkin.atomic import read_text
     from firkin.config import Config, load
@@ -196,15 +202,20 @@ def _security_modules(_: Paths) -> Finding:
 
 
 def _subids(_: Paths) -> Finding:
+    from firkin.engine.userns import USER
+
     lacking = [
         path
         for path in ("/etc/subuid", "/etc/subgid")
-        if "firkin:" not in _read(path) and ":" not in _read(path)
+        if not any(line.startswith(f"{USER}:") for line in _read(path).splitlines())
     ]
     if lacking:
-        return Finding(name="subordinate ids", status=WARNING, detail=f"{' and '.join(lacking)} name no range",
-                       cost="--userns auto takes ids from firkin's own default range", fix="usermod --add-subuids 100000-165535 USER")  # fmt: skip
-    return Finding(name="subordinate ids", status=OK, detail="/etc/subuid and /etc/subgid have ranges")
+        return Finding(name="subordinate ids", status=WARNING, detail=f"{' and '.join(lacking)} give the user {USER} no range",
+                       cost="--userns auto takes ids from 2^30 up, and nobody else knows that they are taken",
+                       fix=f"echo {USER}:1073741824:1073741824 | tee -a /etc/subuid >> /etc/subgid")  # fmt: skip
+    return Finding(
+        name="subordinate ids", status=OK, detail=f"/etc/subuid and /etc/subgid have a range for {USER}"
+    )
 
 
 def _python(_: Paths) -> Finding:
@@ -220,8 +231,17 @@ def _python(_: Paths) -> Finding:
             lacking.append((name, use))
     if lacking:
         return Finding(name="python", status=WARNING, detail=f"{version}; without {', '.join(name for name, _ in lacking)}",
-                       cost="; ".join(use for _, use in lacking), fix=f"pip install {' '.join(name for name, _ in lacking)}")  # fmt: skip
+                       cost="; ".join(use for _, use in lacking), fix=_beside(" ".join(name for name, _ in lacking)))  # fmt: skip
     return Finding(name="python", status=OK, detail=f"{version}, with zstandard and isal")
+
+
+def _beside(names: str) -> str:
+    """Say how to get modules to where the launcher's interpreter (-I -S) looks: beside firkin's own package."""
+    if __file__.rpartition("/firkin/")[0].endswith("/src"):
+        return f"install firkin with pip or pipx, and {names} beside it: a working tree sees the standard library alone"
+    return (
+        f"pipx inject firkin {names}; without pipx: pip install {names}, with the pip that installed firkin"
+    )
 
 
 def _importable(name: str) -> bool:
@@ -231,12 +251,20 @@ def _importable(name: str) -> bool:
 
 
 def _packages(_: Paths) -> Finding:
-    wanted = {"zstd": "zstd", "nft": "nftables", "ip": "iproute2"}
+    wanted = {"nft": "nftables", "ip": "iproute2"}
     lacking = [package for program, package in wanted.items() if not shutil.which(program)]
+    costs = ["firkin does not need these; you may, to look at what it made"] if lacking else []
+    if not shutil.which("zstd") and not _importable("zstandard"):
+        lacking.append("zstd")
+        costs.append("images with zstd layers are refused")
     if lacking:
         return Finding(name="packages", status=WARNING, detail=f"without {', '.join(lacking)}",
-                       cost="firkin does not need them; you may, to look at what it made", fix=f"apt-get install {' '.join(lacking)}")  # fmt: skip
-    return Finding(name="packages", status=OK, detail="nftables, iproute2 and zstd are there to look with")
+                       cost="; ".join(costs), fix=f"apt-get install {' '.join(lacking)}")  # fmt: skip
+    return Finding(
+        name="packages",
+        status=OK,
+        detail="nftables and iproute2 are there to look with, zstd layers can be read",
+    )
 
 
 CHECKS: tuple[Callable[[Paths], Finding], ...] = (

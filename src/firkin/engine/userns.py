@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SIZE = 65536
 LARGEST = 1 << 24
-_USER = "containers"
+USER = "containers"
 _FALLBACK = (1 << 30, 1 << 30)  # first id, how many
 
 
@@ -57,7 +57,7 @@ def choose(pool: list[tuple[int, int]], taken: list[tuple[int, int]], size: int)
             return at
     raise ResourceExhausted(
         f"no {size} free ids are left for a user namespace",
-        hint=f"give user {_USER} more in /etc/subuid and /etc/subgid, or ask for fewer: --userns auto:size=1024",
+        hint=f"give user {USER} more in /etc/subuid and /etc/subgid, or ask for fewer: --userns auto:size=1024",
     )
 
 
@@ -76,5 +76,5 @@ def _entries(path: str) -> list[tuple[int, int]]:
     return [
         (int(row[1]), int(row[2]))
         for row in rows
-        if len(row) == 3 and row[0] == _USER and row[1].isdigit() and row[2].isdigit()
+        if len(row) == 3 and row[0] == USER and row[1].isdigit() and row[2].isdigit()
     ]
