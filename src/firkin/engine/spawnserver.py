@@ -50,7 +50,9 @@ class SpawnClient:
         self._sock = sock
         self._pid = pid
         self._lock = allocate_lock()
-        self._owed = 0  # answers to requests whose caller was interrupted (Ctrl-C) before they came
+        self._count = (
+            0  # of requests: the answer to one whose caller was interrupted (Ctrl-C) is not the next one's
+        )
         self.token = token  # what rows bound to this spawner say as their owner
 
     @classmethod
@@ -98,17 +100,20 @@ class SpawnClient:
 
         data = b""
         fds: list[int] = []
+        answer: dict[str, Any] = {}
         with self._lock:
             try:
-                while self._owed:
-                    for fd in _receive(self._sock)[1]:
-                        os.close(fd)  # its monitor reads end of file, and goes
-                    self._owed -= 1
+                self._count = number = self._count + 1
+                request = json.dumps({"id": number, "kind": kind, "bound": bound}).encode()
                 # Without MSG_NOSIGNAL a dead spawner would end a host that has SIGPIPE as the shell left it.
-                self._sock.send(json.dumps({"kind": kind, "bound": bound}).encode(), _socket.MSG_NOSIGNAL)
-                self._owed += 1
-                data, fds = _receive(self._sock)
-                self._owed -= 1
+                self._sock.send(request, _socket.MSG_NOSIGNAL)
+                while True:
+                    data, fds = _receive(self._sock)
+                    answer = json.loads(data) if data else {}
+                    if not data or answer["id"] == number:
+                        break
+                    for fd in fds:
+                        os.close(fd)  # its monitor reads end of file, and goes
             except OSError:
                 data = b""
         if not data:
@@ -116,7 +121,6 @@ class SpawnClient:
                 f"the spawner of this program (pid {self._pid}) was killed, and what was bound to it has ended",
                 hint="try again: a new one is started",
             )
-        answer = json.loads(data)
         if "error" in answer:
             raise from_wire(answer["error"])
         return Forked(pid=answer["pid"], start_time=answer["start_time"], fd=_above_stdio(fds[0]))
@@ -211,9 +215,11 @@ def serve(ctx: Context, token: str) -> None:
         try:
             forked = birth.fork(ctx, leash if request["bound"] else -1, agent=request["kind"] == AGENT)
         except OSError as error:
-            sock.send(json.dumps({"error": to_wire(error)}).encode())
+            sock.send(json.dumps({"id": request["id"], "error": to_wire(error)}).encode())
             continue
-        answer = json.dumps({"pid": forked.pid, "start_time": forked.start_time}).encode()
+        answer = json.dumps(
+            {"id": request["id"], "pid": forked.pid, "start_time": forked.start_time}
+        ).encode()
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, forked.fd.to_bytes(4, sys.byteorder))
         try:
             sock.sendmsg([answer], [rights])
