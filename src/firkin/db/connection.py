@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BUSY_MS = 20_000
 _DISK = ("disk i/o error", "database or disk is full")
+_DAMAGE = ("malformed", "not a database")
 
 
 class Database:
@@ -82,6 +83,10 @@ class Database:
         try:
             return self._connection.execute(sql, parameters)
         except OperationalError as error:
+            raise _translated(error, self.path) from error
+        except DatabaseError as error:
+            if not any(sign in str(error) for sign in _DAMAGE):
+                raise
             raise _translated(error, self.path) from error
 
     def _begin(self) -> None:
@@ -167,4 +172,9 @@ def _translated(error: Exception, path: str) -> Exception:
         return Unavailable(f"{path} was locked for {BUSY_MS // 1000} s", hint="try again")
     if "readonly" in text or "unable to open" in text:
         return PermissionDenied(f"cannot open {path}: {text}", hint="check the owner of --root")
+    if any(sign in text for sign in _DAMAGE):
+        return Internal(
+            f"{path} is damaged ({text})",
+            hint="restore it from a backup, or choose another --root and load again",
+        )
     return Internal(f"{path}: {error}", hint="run firkin doctor")

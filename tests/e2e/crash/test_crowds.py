@@ -10,7 +10,7 @@ import threading
 from e2e.crash.lab import Lab
 
 CROWD = 16
-ROUNDS = int(os.environ.get("FIRKIN_TEST_CROWDS", "3"))
+ROUNDS = int(os.environ.get("FIRKIN_TEST_CROWDS", "2"))
 VERBS = (
     ("start", "NAME"), ("stop", "-t", "0", "NAME"), ("kill", "NAME"), ("exec", "NAME", "true"), ("logs", "NAME"),
     ("inspect", "NAME"), ("ps", "-a"), ("restart", "-t", "0", "NAME"), ("rm", "-f", "NAME"), ("rm", "NAME"), ("top", "NAME"),

@@ -322,7 +322,7 @@ def test_every_process_at_any_moment(lab: Lab, verb: str):
 
     ``FIRKIN_TEST_KILLS`` says how many moments.
     """
-    rounds = int(os.environ.get("FIRKIN_TEST_KILLS", "8"))
+    rounds = int(os.environ.get("FIRKIN_TEST_KILLS", "5"))
     for number in range(rounds):
         for whom in ("command", "others"):
             if verb in ("rm", "exec", "stop"):

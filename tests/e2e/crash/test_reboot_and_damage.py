@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,9 @@ def test_a_damaged_database(home: str, archive: Path, damage: str):
     lab("load", "-qi", str(archive), code=0)
     lab("create", "--name", "one", "busybox", "true", code=0)
     db = Path(f"{lab.root}/firkin.db")
-    for suffix in ("-wal", "-shm"):  # what a clean end would have left
-        Path(f"{db}{suffix}").unlink(missing_ok=True)
+    with sqlite3.connect(db) as connection:  # the last to close it moves all from the log into the file
+        connection.execute("pragma wal_checkpoint(truncate)")
+    connection.close()
     whole = db.read_bytes()
     if damage == "directory":
         db.unlink()
@@ -97,10 +99,7 @@ def test_a_damaged_database(home: str, archive: Path, damage: str):
         db.write_bytes({"garbage": os.urandom(8192), "truncated": whole[:5000], "half": whole[:4096] + os.urandom(len(whole) - 4096),
                         "zeros": whole[:100] + bytes(max(0, len(whole) - 100))}[damage])  # fmt: skip
     for words in (("ps", "-a"), ("images",), ("run", "--rm", "busybox", "true"), ("rm", "one")):
-        done = lab(*words)
-        if done.returncode:
-            assert "firkin.db" in done.stderr or "No such" in done.stderr, (words, done.stderr)
-            assert ";" in done.stderr, (words, "no next step", done.stderr)
+        clear(lab, *words, names="firkin.db")
 
 
 def test_an_empty_database_is_a_new_one(home: str):
@@ -198,8 +197,6 @@ def test_a_log_of_garbage(lab: Lab):
 
 def test_options_in_a_row_that_nobody_understands(home: str, archive: Path):
     """A row of a firkin that knew more, or less: the container is named, and can be removed."""
-    import sqlite3
-
     lab = Lab(home)
     lab("load", "-qi", str(archive), code=0)
     lab("create", "--name", "one", "busybox", "true", code=0)
