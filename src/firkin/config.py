@@ -7,7 +7,7 @@
 ``id`` (8 hex digits) goes into the name of every kernel object that the engine makes, so that each can be traced
 to its engine and two engines never touch each other's:
 
-    cgroup  firkin/<id>/<container>      bridge  fk<id>       veth  fv<first 10 digits of container>
+    cgroup  firkin/<id>/<container>      bridge  fk<id>       veth  fv<first 13 digits of container>
     nft     table ip firkin_<id>         loopback, tmpfs and overlay: in the monitor's mount namespace
 """
 

@@ -5,11 +5,11 @@
     ├── firkin.db        rows (SQLite, WAL)      │   ├── config.json   the OCI runtime configuration
     ├── blobs/sha256/HEX content by digest       │   ├── rootfs/       mount point, in the monitor's
     ├── layers/HEX/      unpacked, by diff id    │   │                 own mount namespace only
-    │   └── diff/                                │   ├── monitor.json  pid and start time
+    │   └── diff/                                │   ├── killer        who sent the last signal
     ├── containers/ID/                           │   ├── state.json    pid, cgroups, namespaces
     │   ├── upper/ work/ the writable layer      │   └── attach.sock
-    │   ├── log          output, framed          └── locks/            OFD locks, one a file
-    │   ├── exit.json    written first at death
+    │   ├── log          output, framed          ├── locks/            one a file
+    │   ├── exit.json    written first at death  └── swept             all was looked through since the boot
     │   └── hosts hostname resolv.conf
     ├── volumes/NAME/_data
     ├── cache/           may be deleted

@@ -50,6 +50,5 @@ def check(verb: str, container: Container) -> None:
     if state in (CREATED, EXITED):
         hint = f"start it with: firkin start {container.name}"
     elif verb == "remove":
-        what = f"cannot remove container {container.name}: it is {state}"
         hint = f"stop it first, or use: firkin rm -f {container.name}"
     raise Conflict(what, hint=hint, state=state)
