@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -81,6 +82,14 @@ class Lab:
         return [one for one in audit(self.root, self.run_root) if "serve(sys.argv" not in one]
 
 
+def await_bridge_gone(root: str) -> None:
+    """Wait until the bridge of this root has gone: a second after its last container, and before its files do."""
+    bridge = f"/sys/class/net/fk{json.loads(Path(f'{root}/engine.json').read_text())['id']}"
+    end = time.monotonic() + 20
+    while os.path.exists(bridge) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="session")
 def _lab(pytestconfig: pytest.Config):
     if os.getuid() != 0:
@@ -94,7 +103,7 @@ def _lab(pytestconfig: pytest.Config):
         left = made.firkin("ps", "-aq").split()
         if left:
             made.firkin("rm", "-f", *left)
-        time.sleep(1.2)  # the bridge goes a second after its last container
+        await_bridge_gone(made.root)
         remove_home(home)
 
 

@@ -94,7 +94,7 @@ def test_keywords_are_the_options() -> None:
 def test_installed(lab: Lab, tmp_path: Path) -> None:
     """pip install . into a directory of its own: library, py.typed, stubs and the launcher are there and work."""
     source = tmp_path / "source"
-    listed = subprocess.run(["git", "-C", str(REPO), "ls-files", "src", "bin", "pyproject.toml", "README.md"],
+    listed = subprocess.run(["git", "-C", str(REPO), "ls-files", "-co", "--exclude-standard", "src", "bin", "pyproject.toml", "README.md"],
                             capture_output=True, text=True, check=True).stdout.split()  # fmt: skip
     for name in listed:
         if (REPO / name).is_file():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 import tarcraft
 
 from e2e.conftest import busybox
+from e2e.library.conftest import await_bridge_gone
 from e2e.target import REPO, Firkin, remove_home
 
 sys.path.insert(0, str(REPO / "tests" / "unit" / "engine"))
@@ -71,7 +71,7 @@ def why(pytestconfig: pytest.Config):
         yield engine
     finally:
         engine.stop()
-        time.sleep(1.2)  # the bridge goes a second after its last container
+        await_bridge_gone(f"{engine.home}/root")
         remove_home(home)
 
 
