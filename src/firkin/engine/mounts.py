@@ -168,14 +168,3 @@ def _again(point: dict[str, Any], mode: str) -> Mount:
         subpath=point.get("subpath", ""),
         propagation=point["Propagation"] if point["Type"] == "bind" else "",
     )
-
-
-def users_of_volume(ctx: Context, name: str) -> list[str]:
-    """Return the ids of the containers that mount the volume ``name``."""
-    from firkin.engine import tables
-
-    return [
-        container.id
-        for container in tables.listed(ctx.db)
-        if any(point.get("Name") == name for point in container.opened("mounts") or ())
-    ]

@@ -159,11 +159,6 @@ def pidfd_send_signal(pidfd: int, number: int) -> bool:
     return True
 
 
-def pidfd_getfd(pidfd: int, fd: int) -> int:
-    """Return a copy of another process's descriptor ``fd``."""
-    return syscall("pidfd_getfd", nr.PIDFD_GETFD, pidfd, fd, 0)
-
-
 def wait_pidfd(pidfd: int) -> int:
     """Reap ``pidfd``'s process, a child of ours; return its exit code, 128+n when signal n ended it."""
     result = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)

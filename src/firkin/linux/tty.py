@@ -67,29 +67,3 @@ def get_size(fd: int) -> tuple[int, int]:
     """Return (rows, columns)."""
     rows, columns, _, _ = unpack("4H", fcntl.ioctl(fd, _TIOCGWINSZ, bytes(8)))
     return rows, columns
-
-
-def make_raw(fd: int) -> list[object]:
-    """Put a terminal into raw mode as cfmakeraw(3) does; return what ``restore`` takes."""
-    import termios
-
-    saved: list[object] = list(termios.tcgetattr(fd))
-    iflag, oflag, cflag, lflag, ispeed, ospeed, special = termios.tcgetattr(fd)
-    iflag &= ~(
-        termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
-        | termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON
-    )  # fmt: skip
-    oflag &= ~termios.OPOST
-    lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
-    cflag = cflag & ~(termios.CSIZE | termios.PARENB) | termios.CS8
-    special = list(special)
-    special[termios.VMIN], special[termios.VTIME] = 1, 0
-    termios.tcsetattr(fd, termios.TCSANOW, [iflag, oflag, cflag, lflag, ispeed, ospeed, special])
-    return saved
-
-
-def restore(fd: int, saved: list[object]) -> None:
-    """Undo ``make_raw``."""
-    import termios
-
-    termios.tcsetattr(fd, termios.TCSANOW, saved)  # type: ignore[arg-type]

@@ -65,7 +65,6 @@ class Job:
         self.reaper = False
         self.preserve_fds = 0
         self.parent_death_signal = 0
-        self.terminal_inside = False
         self.keyring = True
         self.wait_to_exec: Callable[[], None] | None = None
         self.userns = "user" in plan.new or plan.joined("user")

@@ -59,7 +59,7 @@ def examine(root: int, program: str, number: int, caller: Caller) -> Cause:
         if not found:
             return _not_in_path(root, program, caller)
         program = found[0]
-    return _examine_file(root, program, number, caller, program, _DEPTH)
+    return _examine_file(root, program, number, caller, _DEPTH)
 
 
 def _exists(root: int, path: str, caller: Caller) -> bool:
@@ -99,7 +99,7 @@ def _not_in_path(root: int, program: str, caller: Caller) -> Cause:
                  proof=f"looked in {caller.path or '(an empty $PATH)'}", fix=fix)  # fmt: skip
 
 
-def _examine_file(root: int, path: str, number: int, caller: Caller, role: str, depth: int) -> Cause:
+def _examine_file(root: int, path: str, number: int, caller: Caller, depth: int) -> Cause:
     try:
         fd = open_in_root(root, _absolute(path, caller))
     except SyscallError as error:
@@ -213,7 +213,7 @@ def _examine_shebang(root: int, path: str, head: bytes, number: int, caller: Cal
     if not depth:
         return Cause(code="shebang-loop", cause=f"the #! lines below {path} name scripts without end",
                      fix="name a program, not a script, in the #! line")  # fmt: skip
-    below = _examine_file(root, interpreter, number, caller, path, depth - 1)
+    below = _examine_file(root, interpreter, number, caller, depth - 1)
     if below.code in ("no-such-file", "dangling-symlink"):
         return Cause(code="shebang-interpreter-missing", cause=f"{path} is a script for {interpreter}, which the image lacks",
                      proof=f"its first line is #!{line.decode(errors='replace')}",
