@@ -106,12 +106,22 @@ def clone3(flags: int, cgroup: int = -1, *, parent: bool = False) -> tuple[int, 
     return pid, unpack("i", pidfd)[0]
 
 
+# The first real-time signals belong to libc, which refuses to touch them; a parent may have had them ignored.
+_OF_LIBC = (32, 33)
+
+
 def reset_signals() -> None:
     """Give every signal its default action and unblock all: what a program expects to be born with."""
     default, getsignal = _signal.SIG_DFL, _signal.getsignal
     for number in _ALL_SIGNALS:
         if getsignal(number) is not default and number not in (_signal.SIGKILL, _signal.SIGSTOP):
             _signal.signal(number, default)
+    for number in _OF_LIBC:
+        try:
+            syscall("rt_sigaction", nr.RT_SIGACTION, number, bytes(32), None, 8)
+        except SyscallError as error:
+            if error.errno != errno.ENOSYS:
+                raise
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
@@ -137,7 +147,7 @@ def _close_each(first: int, last: int, flags: int) -> None:
                 else:
                     os.close(int(name))
             except OSError:
-                pass
+                pass  # what listed the directory is closed by now
 
 
 def pidfd_open(pid: int) -> int:

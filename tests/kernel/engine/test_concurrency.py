@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+from conftest import _run
 
 from firkin.engine import liveness
 from firkin.engine.create import create
@@ -12,13 +13,12 @@ from firkin.engine.remove import remove
 from firkin.engine.start import start
 from firkin.engine.stop import stop
 from firkin.errors import Conflict, FirkinError, NotFound
+from conftest import _run
 
 MANY = 16
 
 
 def test_many_run_at_once(engine):
-    from conftest import _run
-
     script = "hostname -i; echo done"
     children = [
         engine.begin(_run, engine.options("sh", "-c", script, rm=True, network="bridge")) for _ in range(MANY)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 
 import pytest
 from box import CAPS, PATH, in_monitor, make_spec, run, start
 
-from firkin.linux import ns, process
+from firkin.linux import nr, ns, process
 from firkin.oci.rootfs import OverlayRoot
 from firkin.runtime.launch import mount_root
 
@@ -41,6 +42,18 @@ def test_every_namespace_is_new_and_the_host_is_not_in_it(root):
     kinds = ["mount", "network", "uts", "pid", "ipc", "cgroup", "user", "time"]
     same = [kind for kind, link in zip(kinds, inside, strict=True) if str(ns.namespace_id(kind)) in link]
     assert same == ["user", "time"]
+
+
+def test_a_signal_of_libc_that_the_parent_ignores_is_not_ignored_inside(root):
+    """SIGIGN of signal 32 was inherited: libc's own signals cannot be reset through libc."""
+    spec = make_spec(root, "cat", "/proc/self/status")
+    libc, ignore = ctypes.CDLL(None), (1).to_bytes(8, "little") + bytes(24)
+    before = ctypes.create_string_buffer(32)
+    assert libc.syscall(nr.RT_SIGACTION, 32, ignore, before, 8) == 0
+    try:
+        assert int(status_of(run(spec))["SigIgn"], 16) == 0
+    finally:
+        libc.syscall(nr.RT_SIGACTION, 32, before, None, 8)
 
 
 def test_descriptors_signals_and_dumpability_are_those_of_a_fresh_process(root):
