@@ -89,18 +89,16 @@ def homes(passwd: str = "/etc/passwd", base: str = "/home") -> list[str]:  # noq
     try:
         with open(passwd, "rb", buffering=0) as stream:
             lines = stream.read(4 << 20).split(b"\n")
-    except OSError:
+    except FileNotFoundError:
         lines = []
     for line in lines:
         parts = line.split(b":")
         if len(parts) > 5 and parts[5].startswith(b"/"):
             found[os.path.normpath(os.fsdecode(parts[5]))] = True
     try:
-        for entry in os.scandir(base):
-            if entry.is_dir(follow_symlinks=True):
-                found[f"{base}/{entry.name}"] = True
-    except OSError:
-        pass
+        found.update((f"{base}/{name}", True) for name in os.listdir(base))
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # no /home; any other failure must not unmask what lies there
     return [home for home in found if os.path.isdir(home)]
 
 

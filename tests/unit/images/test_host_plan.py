@@ -87,6 +87,7 @@ def test_homes_come_from_passwd_and_from_home(tmp_path):
     for name in ("ann", "ben"):
         (base / name).mkdir(parents=True)
     (base / "file").touch()
+    (base / "aloop").symlink_to("aloop")  # must not hide the homes that are listed after it
     service = tmp_path / "srv"
     service.mkdir()
     passwd = tmp_path / "passwd"
