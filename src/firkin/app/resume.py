@@ -33,4 +33,4 @@ def _name(text: str) -> None:
         with open("/proc/self/comm", "wb", buffering=0) as file:
             file.write(text.encode())
     except OSError:
-        pass
+        pass  # only ps would have shown it

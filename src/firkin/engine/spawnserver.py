@@ -224,7 +224,7 @@ def serve(ctx: Context, token: str) -> None:
         try:
             sock.sendmsg([answer], [rights])
         except OSError:
-            pass
+            pass  # who asked has gone; what was forked reads end of file and goes as well
         os.close(forked.fd)
     os.close(holding)
     _remove_bound(ctx, token)

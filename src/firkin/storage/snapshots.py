@@ -111,4 +111,4 @@ def _forget_volatile(work: str) -> None:
     try:
         tree.remove(mark)
     except OSError:
-        pass
+        pass  # the mount will be refused, and says why

@@ -214,7 +214,7 @@ def _permit(name: str, directory: int | None) -> bool:
             finally:
                 os.close(fd)
     except OSError:
-        pass
+        pass  # the act is tried again, and its own error is the one to tell
     finally:
         os.close(handle)
     return changed

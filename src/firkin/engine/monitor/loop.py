@@ -275,7 +275,7 @@ class Loop:
             rows, columns = frames.unpack_size(payload)
             fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, _struct.pack("HHHH", rows, columns, 0, 0))
         except (OSError, ValueError):
-            pass
+            pass  # a terminal that hung up, or a client that sends nonsense: the size stays
 
     # -- output ---------------------------------------------------------------------------------------------
 
