@@ -13,7 +13,6 @@ from firkin.engine.remove import remove
 from firkin.engine.start import start
 from firkin.engine.stop import stop
 from firkin.errors import Conflict, FirkinError, NotFound
-from conftest import _run
 
 MANY = 16
 
