@@ -58,6 +58,7 @@ class AttachClient:
         self._arrived: list[tuple[int, bytes]] = []
         self.gone = False  # the monitor does not take what we send any more
         self.exit: dict[str, Any] | None = None
+        self.left: dict[str, Any] | None = None  # the same, when the row is left to the heir (engine/ends)
 
     def fileno(self) -> int:
         return self._fd
@@ -110,6 +111,8 @@ class AttachClient:
         for kind, payload in found:
             if kind == EXIT:
                 self.exit = _loads(payload)
+            elif kind == frames.LEFT:
+                self.left = self.exit
             elif kind == frames.MARKS:
                 log.add_marks([(m[0], m[1], m[2]) for m in _loads(payload)])
         return found

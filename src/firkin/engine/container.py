@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from firkin.engine import tables
+from firkin.engine.reconcile import looked_after
 from firkin.engine.row import Container
 from firkin.errors import InvalidArgument, NotFound
 
@@ -18,8 +19,10 @@ def find(ctx: Context, ref: str) -> Container:
     bare = ref.removeprefix("/")
     found = tables.matching(ctx.db, bare)
     if len(found) == 1:
-        return found[0]
-    if found:
+        row = looked_after(ctx, found[0])
+        if row is not None:
+            return row
+    elif found:
         raise InvalidArgument(
             f"multiple IDs found with provided prefix: {bare}", hint="give more digits of the id"
         )

@@ -14,7 +14,6 @@ import os
 from firkin.engine import locks, tables
 from firkin.engine.steps import step
 from firkin.errors import FirkinError
-from firkin.runtime.cgroup.api import Cgroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ def clean(
 ) -> None:
     """Remove what a run has in the kernel and in the run root. Processes still in the cgroup are killed."""
     if cgroup:
+        from firkin.runtime.cgroup.api import Cgroup  # an heir has no need of it (engine/ends)
+
         Cgroup.open(f"{ctx.config.cgroup_parent}/{container_id}").remove()
         step("cgroup-removed")
     if network:

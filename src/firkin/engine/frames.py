@@ -8,13 +8,14 @@ client  -> monitor   HELLO     JSON: {"streams": [...]}; first frame of a connec
 monitor -> starter   MARKS     JSON: phases for --profile; then STARTED or FAILED, JSON
 monitor -> client    STDOUT, STDERR   bytes of the container
                      EXIT      JSON: how it ended; end of file follows when all is cleaned up
+                     LEFT      before that: the row is not settled, it is the heir's to do (engine/settle.inherit)
 """
 
 from __future__ import annotations
 
 import _struct
 
-STDIN, STDOUT, STDERR, EXIT, STDIN_END, RESIZE, HELLO, PLAN, STARTED, FAILED, MARKS = range(11)
+STDIN, STDOUT, STDERR, EXIT, STDIN_END, RESIZE, HELLO, PLAN, STARTED, FAILED, MARKS, LEFT = range(12)
 
 _HEAD = _struct.Struct("<BI")
 HEAD_SIZE = _HEAD.size

@@ -133,6 +133,10 @@ def ps(
 
     Raises InvalidArgument for a filter that docker does not have, NotFound for the container that one names.
     """
+    if ctx.embedded and ctx.opened("db"):
+        from firkin.engine.reconcile import reconcile
+
+        reconcile(ctx)  # a program's database has been open for long; a command's was opened a moment ago
     found = tables.listed(ctx.db)
     if filters:
         from firkin.engine.filters import chosen

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+STARTER, OWNER = "starter", "owner"
+
+
 class StartPlan(Record):
     """JSON-able all through."""
 
@@ -38,6 +41,9 @@ class StartPlan(Record):
     boot_id: str = ""
     rm: bool = False
     streams: list[str] = []  # of the starter's connection
+    heir: str = (
+        ""  # who settles the row at the end, should he live then: STARTER, OWNER, "" nobody but the monitor
+    )
     marking: bool = False  # send MARKS
 
 

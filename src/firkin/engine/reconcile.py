@@ -78,34 +78,51 @@ def _retire(ctx: Context) -> None:
         log.debug(f"reconcile the network: {error}")
 
 
+def look_after(ctx: Context, container_id: str) -> None:
+    """Finish what is unfinished about one container without a live monitor, or wait for who is at work on it."""
+    with locks.lock(ctx.config.paths, container_id):
+        _finish(ctx, container_id)
+
+
+def looked_after(ctx: Context, container: Container) -> Container | None:
+    """Return the row as it is after a look at whether its monitor, if it has one, still lives; None when it is gone."""
+    if container.state not in states.LIVE or liveness.alive(container.monitor_pid, container.monitor_start):
+        return container
+    _attempt(ctx, container.id)
+    return tables.get(ctx.db, container.id)
+
+
 def _attempt(ctx: Context, container_id: str) -> None:
     held = locks.try_lock(ctx.config.paths, container_id)
-    if held is None:
+    if held is not None:
+        with held:
+            _finish(ctx, container_id)
+
+
+def _finish(ctx: Context, container_id: str) -> None:
+    container = tables.get(ctx.db, container_id)
+    if container is None:
+        locks.forget(ctx.config.paths, container_id)
         return
-    with held:
-        container = tables.get(ctx.db, container_id)
-        if container is None:
-            locks.forget(ctx.config.paths, container_id)
+    try:
+        if container.state == states.STARTING:
+            _await_start(ctx, container)
+        if liveness.alive(container.monitor_pid, container.monitor_start):
             return
-        try:
-            if container.state == states.STARTING:
-                _await_start(ctx, container)
-            if liveness.alive(container.monitor_pid, container.monitor_start):
-                return
-            if container.state not in states.SETTLED:
-                from firkin.engine.repair import repair
+        if container.state not in states.SETTLED:
+            from firkin.engine.repair import repair
 
-                repair(ctx, container)
-            if container.owner and not liveness.owner_alive(container.owner):
-                from firkin.engine.erase import erase
+            repair(ctx, container)
+        if container.owner and not liveness.owner_alive(container.owner):
+            from firkin.engine.erase import erase
 
-                erase(ctx, container.id, volumes=True)
-        except ResourceExhausted as error:
-            from firkin.engine.repair import show_end
+            erase(ctx, container.id, volumes=True)
+    except ResourceExhausted as error:
+        from firkin.engine.repair import show_end
 
-            show_end(ctx, container, error)
-        except (FirkinError, OSError) as error:
-            log.debug(f"reconcile {container_id[:12]}: {error}")
+        show_end(ctx, container, error)
+    except (FirkinError, OSError) as error:
+        log.debug(f"reconcile {container_id[:12]}: {error}")
 
 
 def _await_start(ctx: Context, container: Container) -> None:

@@ -16,6 +16,7 @@ import time
 from firkin import atomic
 from firkin.engine import exits, states, tables
 from firkin.engine.boot import boot_id
+from firkin.engine.ends import exited, settle
 from firkin.engine.erase import clean, erase, remove_bundle
 from firkin.engine.steps import step
 from firkin.errors import FirkinError, ResourceExhausted, Unavailable, to_wire
@@ -50,7 +51,7 @@ def repair(ctx: Context, container: Container) -> None:
     late = os.path.exists(exits.path(bundle))
     clean(ctx, container.id, bundle=not late)
     if record is not None:
-        _settle(ctx, container, record)
+        settle(ctx, container.id, container.starts, record, rm=bool(container.rm))
         if late:
             remove_bundle(bundle)
     elif container.rm:
@@ -65,21 +66,6 @@ def repair(ctx: Context, container: Container) -> None:
     step("repaired")
 
 
-def _settle(ctx: Context, container: Container, record: dict[str, Any]) -> None:
-    if container.rm:
-        erase(ctx, container.id, volumes=True)
-        return
-    with ctx.db.write():
-        _exited(ctx, container, record)
-
-
-def _exited(ctx: Context, container: Container, record: dict[str, Any]) -> None:
-    tables.exited(
-        ctx.db, container.id, container.starts, exit_code=record["exit_code"], oom=bool(record["oom"]),
-        ending=json.dumps(record), started_ns=record["started_ns"], finished_ns=record["finished_ns"],
-    )  # fmt: skip
-
-
 def show_end(ctx: Context, container: Container, error: ResourceExhausted) -> None:
     """Where ``repair`` found no room on the disk: let this command, at least, see how the container ended."""
     if container.state not in states.LIVE:
@@ -90,7 +76,7 @@ def show_end(ctx: Context, container: Container, error: ResourceExhausted) -> No
         record = _lost(ctx, container, state)
     if record is not None:
         ctx.db.pretend("containers", error)
-        _exited(ctx, container, record)
+        exited(ctx, container.id, container.starts, record)
 
 
 def read_state(ctx: Context, container: Container) -> dict[str, Any] | None:

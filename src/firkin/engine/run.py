@@ -20,11 +20,12 @@ def run(
     owner: str = "",
     forker: Forker | None = None,
     leave_failed: bool = True,
+    heir: str = "",
 ) -> Started:
     """Make and start a container. With ``options.detach`` there is no client.
 
     A start that fails leaves the container as docker does (state created, the error in it); with ``options.rm``
-    or without ``leave_failed`` nothing.
+    or without ``leave_failed`` nothing. ``heir``: the caller sees to the end of it (engine/ends), if he lives then.
     Raises NotFound (image), AlreadyExists (name), InvalidArgument, CannotRun (126/127), ...
     """
     monitor = (forker or ctx.forker).fork(network=options.network == "bridge")
@@ -39,7 +40,7 @@ def run(
         with lock:
             step("made")
             try:
-                started = launch(ctx, container, monitor, client, streams_of(options))
+                started = launch(ctx, container, monitor, client, streams_of(options), heir)
             except BaseException:
                 if options.rm or not leave_failed:
                     from firkin.engine.erase import erase

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firkin.engine import exec as executing
 from firkin.engine.context import Forker
+from firkin.engine.plan import OWNER
 from firkin.engine.run import run
 from firkin.engine.spawnserver import AGENT, SpawnClient
 from firkin.engine.start import Started, start
@@ -59,7 +60,7 @@ class Spawner:
         """
         owner = self._client.token if bound and not keep else ""
         source = _Source(self._client, bound=bound)
-        return run(ctx, options, owner=owner, forker=source, leave_failed=False)
+        return run(ctx, options, owner=owner, forker=source, leave_failed=False, heir=OWNER if bound else "")
 
     def create(self, ctx: Context, options: CreateOptions, *, bound: bool = True) -> Container:
         """As engine.create; a ``bound`` container is removed when this process ends."""
@@ -79,7 +80,8 @@ class Spawner:
 
         if bound is None:
             bound = find(ctx, ref).owner == self._client.token
-        return start(ctx, ref, streams=streams, forker=_Source(self._client, bound=bound))
+        source = _Source(self._client, bound=bound)
+        return start(ctx, ref, streams=streams, forker=source, heir=OWNER if bound else "")
 
     def execute(self, ctx: Context, ref: str, options: ExecOptions) -> Execution:
         """As engine.exec.execute."""

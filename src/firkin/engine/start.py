@@ -16,7 +16,7 @@ from firkin import log
 from firkin.engine import frames, locks, states, tables
 from firkin.engine.attach import AttachClient
 from firkin.engine.container import find
-from firkin.engine.plan import StartPlan
+from firkin.engine.plan import OWNER, STARTER, StartPlan
 from firkin.engine.row import Container  # noqa: TC001 - a field's type, read by callers
 from firkin.engine.steps import step
 from firkin.errors import CannotRun, Conflict, FirkinError, to_wire
@@ -45,15 +45,20 @@ class Started(Record):
     monitor_pid: int = 0
 
 
-def start(ctx: Context, ref: str, *, streams: Sequence[str] = (), forker: Forker | None = None) -> Started:
-    """Start a container that is created or has exited. Raises NotFound, Conflict, CannotRun, ..."""
+def start(
+    ctx: Context, ref: str, *, streams: Sequence[str] = (), forker: Forker | None = None, heir: str = ""
+) -> Started:
+    """Start a container that is created or has exited; ``heir`` as for ``run``.
+
+    Raises NotFound, Conflict, CannotRun, ...
+    """
     monitor = (forker or ctx.forker).fork()
     client = AttachClient(monitor.fd)
     try:
         container = find(ctx, ref)
         with locks.lock(ctx.config.paths, container.id):
             container = _settled(ctx, container)
-            return launch(ctx, container, monitor, client, streams)
+            return launch(ctx, container, monitor, client, streams, heir)
     except BaseException:
         client.close()
         raise
@@ -71,7 +76,12 @@ def _settled(ctx: Context, container: Container) -> Container:
 
 
 def launch(
-    ctx: Context, container: Container, monitor: Forked, client: AttachClient, streams: Sequence[str]
+    ctx: Context,
+    container: Container,
+    monitor: Forked,
+    client: AttachClient,
+    streams: Sequence[str],
+    heir: str,
 ) -> Started:
     """Start ``container``, whose lock the caller holds, by ``monitor``. On failure its row says why (or is gone)."""
     options = container.create_options()
@@ -83,9 +93,15 @@ def launch(
         raise
     step("row-starting")
     log.mark("lease and row")
+    if plan.endpoint is None and not (heir == OWNER and container.rm):
+        plan = plan.replace(
+            heir=heir
+        )  # a lease is the monitor's to give back; --rm does not wait to be asked
     client.send(frames.pack_json(frames.PLAN, plan.to_dict()))
     _flush(client)
     step("plan-sent")
+    if plan.heir == STARTER:
+        _preload(rm=bool(container.rm))
     try:
         started = client.await_start()
     except BaseException as error:
@@ -144,6 +160,16 @@ def _refused(ctx: Context, container: Container, error: Exception) -> None:
             tables.update(
                 ctx.db, container.id, where, exit_code=FAILED_CODE, error=json.dumps(to_wire(error))
             )
+
+
+def _preload(*, rm: bool) -> None:
+    """Import what an heir needs, while the monitor is busy."""
+    import firkin.engine.ends
+
+    if rm:
+        import firkin.engine.image_users
+        import firkin.images.content_lock
+        import firkin.storage.tree  # noqa: F401
 
 
 def _flush(client: AttachClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from firkin.engine import locks, states
 from firkin.engine.container import find
 from firkin.engine.kill import send
+from firkin.engine.reconcile import look_after
 from firkin.engine.settle import await_end
 from firkin.engine.signals import number_of
 from firkin.errors import Unavailable
@@ -37,9 +38,9 @@ def stop(ctx: Context, ref: str, *, signal: str | int | None = None, timeout: fl
         timeout = PATIENCE if options.stop_timeout is None else float(options.stop_timeout)
     number = given or number_of(options.stop_signal or _image_signal(container) or "TERM")
     send(ctx, container, number, BY)
-    if await_end(ctx, container, None if timeout < 0 else timeout):
-        return
-    end(ctx, container, BY)
+    if not await_end(ctx, container, None if timeout < 0 else timeout):
+        end(ctx, container, BY)
+    look_after(ctx, container.id)
 
 
 def _image_signal(container: Container) -> str:

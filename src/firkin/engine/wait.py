@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
-from firkin.engine import exits, states, tables
+from firkin.engine import exits, liveness, states, tables
 from firkin.engine.attach import connect
 from firkin.engine.container import find
+from firkin.engine.ends import inherit
+from firkin.engine.reconcile import look_after
 from firkin.engine.settle import await_end
 from firkin.errors import Unavailable
 
@@ -48,6 +50,7 @@ def _not_running(ctx: Context, container: Container, limit: float | None) -> int
         raise _late(container) from None
     finally:
         client.close()
+    inherit(ctx, container, client.left)
     return int(ended["exit_code"]) if ended else _afterwards(ctx, container, limit)
 
 
@@ -56,17 +59,18 @@ def _afterwards(ctx: Context, container: Container, limit: float | None) -> int:
     if not await_end(ctx, container, _left(limit)):
         raise _late(container)
     record = exits.find(ctx.config.paths, container.id, container.starts)
+    look_after(ctx, container.id)
     if record is not None:
         return int(record["exit_code"])
-    from firkin.engine.reconcile import reconcile
-
-    reconcile(ctx)
     row = tables.get(ctx.db, container.id)
     return row.exit_code if row is not None else exits.LOST_CODE
 
 
 def _removed(ctx: Context, container: Container, limit: float | None) -> None:
-    while tables.get(ctx.db, container.id) is not None:
+    while (row := tables.get(ctx.db, container.id)) is not None:
+        if row.state in states.LIVE and not liveness.alive(row.monitor_pid, row.monitor_start):
+            look_after(ctx, container.id)
+            continue
         left = _left(limit)
         if left == 0.0:
             raise _late(container)

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 def remove_image(engine: Connection, reference: str, *, force: bool) -> None:
     """Remove an image or one of its names. Raises NotFound, InUse."""
     from firkin.engine.image_users import image_users
+    from firkin.engine.reconcile import reconcile
 
     context = engine.context()
+    if context.opened("db"):
+        reconcile(context)  # who runs is asked anew
     context.images.remove(reference, force=force, used_by=image_users(context))
 
 

@@ -64,9 +64,9 @@ class Commands:
         values = {"image": "busybox", "network": "none", "command": tuple(command), **changes}
         return CreateOptions(**values)
 
-    def run(self, *command, die_at="", **changes):
+    def run(self, *command, die_at="", heir="", **changes):
         """Run to the end in the foreground; return (exit code, stdout, stderr)."""
-        return self.call(_run, self.options(*command, **changes), die_at=die_at)
+        return self.call(_run, self.options(*command, **changes), heir, die_at=die_at)
 
     def run_detached(self, *command, die_at="", **changes):
         """Return the id of a container that was started and left alone."""
@@ -137,11 +137,12 @@ class Child:
         return answer["value"]
 
 
-def _run(ctx, options):
+def _run(ctx, options, heir=""):
     from firkin.engine.attach import STDERR, STDOUT
+    from firkin.engine.ends import inherit
     from firkin.engine.run import run
 
-    started = run(ctx, options)
+    started = run(ctx, options, heir=heir)
     out = {STDOUT: b"", STDERR: b""}
     while (frames := started.client.frames()) is not None:
         for kind, data in frames:
@@ -150,6 +151,7 @@ def _run(ctx, options):
         if not frames:
             started.client.await_input()
     code = started.client.exit["exit_code"] if started.client.exit else None
+    inherit(ctx, started.container, started.client.left)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(started.monitor_pid, 0)
     return code, out[STDOUT].decode(errors="replace"), out[STDERR].decode(errors="replace")

@@ -27,6 +27,8 @@ firkin.engine.boot
 firkin.engine.container
 firkin.engine.context
 firkin.engine.create
+firkin.engine.ends
+firkin.engine.erase
 firkin.engine.exits
 firkin.engine.forked
 firkin.engine.forker

@@ -27,10 +27,13 @@ firkin.engine.boot
 firkin.engine.container
 firkin.engine.context
 firkin.engine.create
+firkin.engine.ends
+firkin.engine.erase
 firkin.engine.exits
 firkin.engine.forked
 firkin.engine.forker
 firkin.engine.frames
+firkin.engine.image_users
 firkin.engine.kill
 firkin.engine.limits
 firkin.engine.liveness
@@ -52,6 +55,7 @@ firkin.engine.tables
 firkin.errors
 firkin.ids
 firkin.images
+firkin.images.content_lock
 firkin.images.image
 firkin.images.resolve
 firkin.images.shelf
@@ -61,6 +65,9 @@ firkin.importing
 firkin.linux
 firkin.linux.filesystem
 firkin.linux.flock
+firkin.linux.libc
+firkin.linux.nr
+firkin.linux.path
 firkin.log
 firkin.oci
 firkin.oci.digest
@@ -80,5 +87,6 @@ firkin.storage.layers
 firkin.storage.limits
 firkin.storage.scratch
 firkin.storage.snapshots
+firkin.storage.tree
 firkin.wire
 firkin.wire.json

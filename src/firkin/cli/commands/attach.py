@@ -9,6 +9,7 @@ def run(call: Call) -> int:
     from firkin.cli.converse import Conversation
     from firkin.engine.attach import attach
     from firkin.engine.container import find
+    from firkin.engine.ends import inherit
     from firkin.engine.kill import kill
 
     engine = call.session.engine
@@ -20,6 +21,7 @@ def run(call: Call) -> int:
     with Conversation(streams=streams, tty=options.tty, keys=keys, sig_proxy=call["sig-proxy"]) as talk:
         client = attach(engine, container.id, streams=streams)
         code: int = talk.relay(client, lambda number: kill(engine, container.id, number)).exit_code
+        inherit(engine, container, client.left)
     return code
 
 

@@ -41,6 +41,7 @@ def _attached(engine: Any, options: CreateOptions, cidfile: Any) -> int:  # noqa
     from firkin import log
     from firkin.cli.converse import Conversation
     from firkin.engine.kill import kill
+    from firkin.engine.plan import STARTER
     from firkin.engine.run import run as start
 
     streams = streams_of(options)
@@ -48,12 +49,15 @@ def _attached(engine: Any, options: CreateOptions, cidfile: Any) -> int:  # noqa
         streams=streams, tty=options.tty, keys=options.detach_keys, sig_proxy=options.sig_proxy
     ) as talk:
         log.mark("cli: signals and terminal")
-        started = start(engine, options)
+        started = start(engine, options, heir=STARTER)
         _warn(started.warnings)
         identifier = started.container.id
         cidfile.write(identifier)
         ended = talk.relay(started.client, lambda number: kill(engine, identifier, number))
         log.mark("cli: container's run and end")
+        from firkin.engine.ends import inherit
+
+        inherit(engine, started.container, started.client.left if started.client else None)
     code: int = ended.exit_code
     return code
 

@@ -34,7 +34,9 @@ def run(call: Call) -> int:
 def _attached(call: Call, engine: Any) -> int:  # noqa: ANN401
     from firkin.cli.converse import Conversation
     from firkin.engine.container import find
+    from firkin.engine.ends import inherit
     from firkin.engine.kill import kill
+    from firkin.engine.plan import STARTER
     from firkin.engine.start import start
 
     container = find(engine, call.words[0])
@@ -44,8 +46,9 @@ def _attached(call: Call, engine: Any) -> int:  # noqa: ANN401
     )
     keys = call["detach-keys"] or options.detach_keys
     with Conversation(streams=streams, tty=options.tty, keys=keys, sig_proxy=call["attach"]) as talk:
-        started = start(engine, container.id, streams=streams)
+        started = start(engine, container.id, streams=streams, heir=STARTER)
         code: int = talk.relay(started.client, lambda number: kill(engine, container.id, number)).exit_code
+        inherit(engine, started.container, started.client.left if started.client else None)
     return code
 
 

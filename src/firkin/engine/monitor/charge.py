@@ -16,6 +16,7 @@ class Charge(Record):
     network: bool  # it has a lease
     rm: bool
     started_ns: int
+    heir: str = ""  # StartPlan.heir
     marks: int = 0  # how many of our marks the starter has
     users_fd: int = -1  # Bridge.users_fd
     spare: list[int] = []  # descriptors to close at the end: slave of the terminal, network namespace, ports

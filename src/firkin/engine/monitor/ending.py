@@ -4,17 +4,19 @@ exit.json        how it ended: whoever finishes for us reads it
 OOM report       into exit.json; the cgroup is still there
 last output      out of the pipes, into the log and to the clients; EXIT to the clients
 clean            cgroup, network, run directory (the mounts die with our namespace)
-row              exited; with --rm instead: volumes, directories, row deleted
+row              exited; with --rm instead: volumes, directories, row deleted; or left to a living heir (engine/ends)
 farewell         clients get what is held for them; then we end
 """
 
 from __future__ import annotations
 
 import os
+import select
 import time
 
 from firkin import log
 from firkin.engine import exits, frames
+from firkin.engine.plan import OWNER, STARTER
 from firkin.engine.steps import step
 from firkin.wire import json
 
@@ -81,7 +83,6 @@ def end(charge: Charge, loop: Loop, open_context: Callable[[], Context]) -> None
 def _clean_up(ctx: Context, charge: Charge, loop: Loop, record: dict[str, Any]) -> bool:
     """Remove what the run had and settle the row; say whether the container has been removed."""
     from firkin.engine.erase import clean, remove_bundle
-    from firkin.engine.monitor.outcome import settle
 
     # When exit.json is in the run directory, that has to outlast the row's "running".
     late = os.path.exists(exits.path(charge.bundle))
@@ -89,11 +90,28 @@ def _clean_up(ctx: Context, charge: Charge, loop: Loop, record: dict[str, Any]) 
     log.mark("clean up")
     if charge.users_fd >= 0:
         _close(charge.users_fd)
+    if not late and _heir_lives(charge, loop):
+        loop.announce(frames.LEFT, b"")
+        return False
+    from firkin.engine.ends import settle
+
     removed = charge.rm or (loop.owner_died and _is_bound(ctx, charge.container_id))
     settle(ctx, charge.container_id, charge.starts, record, rm=removed)
     if late:
         remove_bundle(charge.bundle)
     return removed
+
+
+def _heir_lives(charge: Charge, loop: Loop) -> bool:
+    """Say whether he that is to settle the row is at the other end, and has not yet all to read that we hold."""
+    if charge.heir == STARTER:
+        fds = [client.fd for client in loop.clients.values() if client.starter and not client.queue]
+    else:
+        fds = [loop.owner] if charge.heir == OWNER and not loop.owner_died else []
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, 0)  # nothing but that the other end is closed
+    return bool(fds) and not poll.poll(0)
 
 
 def _is_bound(ctx: Context, container_id: str) -> bool:

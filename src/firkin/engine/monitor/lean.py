@@ -78,7 +78,7 @@ def _describe(loop: Loop) -> dict[str, Any]:
         "listener": loop.listener,
         "owner": loop.owner,
         "stdin_once": loop.stdin_once,
-        "clients": [[client.fd, client.streams()] for client in loop.clients.values()],
+        "clients": [[client.fd, client.streams(), client.starter] for client in loop.clients.values()],
         "log": None if log is None else [log.fd, log.path, log.max_size, log.max_files],
     }
 
@@ -104,8 +104,8 @@ def resumed(memory: int) -> tuple[Charge, Loop]:
         owner=of["owner"],
         stdin_once=of["stdin_once"],
     )
-    for fd, streams in of["clients"]:
-        loop.add(Client(fd, streams))
+    for fd, streams, starter in of["clients"]:
+        loop.add(Client(fd, streams, starter=starter))
     for fd in _descriptors(charge, loop):
         if fd >= 0:
             os.set_inheritable(fd, False)

@@ -74,6 +74,7 @@ def _watch(ctx: Context, plan: StartPlan, running: Running, loop: Loop) -> None:
         network=plan.endpoint is not None,
         users_fd=ctx.network.users_fd(plan.container_id) if plan.endpoint is not None else -1,
         rm=plan.rm,
+        heir=plan.heir,
         started_ns=running.started_ns,
         marks=len(log.marks()),
         spare=running.spare,

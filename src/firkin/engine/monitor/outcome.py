@@ -9,39 +9,21 @@ from firkin import log
 from firkin.engine import tables
 from firkin.engine.erase import clean, erase
 from firkin.errors import CannotRun, FirkinError, to_wire
+from firkin.storage.unsynced import any_unsynced
 from firkin.wire import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from firkin.engine.context import Context
     from firkin.engine.monitor.setup import Running
     from firkin.engine.plan import StartPlan
 
 
-def settle(ctx: Context, container_id: str, starts: int, record: dict[str, Any], *, rm: bool) -> None:
-    """Make the end known: the last step of a run, whoever does it."""
-    if rm:
-        erase(ctx, container_id, volumes=True)
-        return
-    with ctx.db.write():
-        tables.exited(
-            ctx.db,
-            container_id,
-            starts,
-            exit_code=record["exit_code"],
-            oom=record["oom"],
-            ending=json.dumps(record),
-            started_ns=record["started_ns"],
-            finished_ns=record["finished_ns"],
-        )
-
-
 def afterwards(ctx: Context, *, network: bool, removed: bool) -> None:
     """Do what nobody waits for: layers to the disk, images that the last container let go, an unused bridge."""
     try:
-        ctx.layers.settle()
+        if any_unsynced(ctx.config.paths.layers):
+            ctx.layers.settle()
         if removed:
             from firkin.engine.image_users import let_go_of_images
 

@@ -19,10 +19,15 @@ def start() -> None:
     import firkin.specgen.seccomp_default  # noqa: F401
 
 
-def end(*, rm: bool) -> None:
-    """What the end needs: rows, and with ``rm`` the removal of directories."""
-    import firkin.db.connection
+def end(*, rm: bool, heir: bool) -> None:
+    """What the end needs: rows, and with ``rm`` the removal of directories, if there is no ``heir`` to see to them."""
     import firkin.engine.erase
+    import firkin.storage.unsynced
+
+    if heir:
+        return
+    import firkin.db.connection
+    import firkin.engine.ends
 
     if rm:
         import firkin.storage.snapshots
@@ -35,4 +40,4 @@ def everything() -> None:
     import firkin.storage.layers  # noqa: F401
 
     start()
-    end(rm=True)
+    end(rm=True, heir=False)

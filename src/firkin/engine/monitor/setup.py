@@ -112,8 +112,9 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
 def _look_ahead(ctx: Context, plan: StartPlan) -> None:
     """Get ready for the end while the program's process makes its mounts: a short program should not wait for it."""
     try:
-        preload.end(rm=plan.rm)
-        _ = ctx.db
+        preload.end(rm=plan.rm, heir=bool(plan.heir))
+        if not plan.heir:
+            _ = ctx.db
     except (FirkinError, OSError):
         pass  # it is tried again when it is needed
 
