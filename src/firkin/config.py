@@ -83,7 +83,10 @@ def load(paths: Paths) -> Config:
         if text is None:
             text = _found(paths)
         elif not os.path.isdir(paths.locks):
-            _make_run_root(paths)
+            try:
+                _make_run_root(paths)
+            except OSError as error:
+                raise _unusable(paths, error) from error
         data = _parsed(text)
         engine_id, settings = data["id"], data.get("settings", {})
         if not (isinstance(engine_id, str) and len(engine_id) == 8 and set(engine_id) <= _HEX):
@@ -133,7 +136,7 @@ def _found(paths: Paths) -> str:
 def _unusable(paths: Paths, error: OSError) -> PermissionDenied | Unavailable:
     kind = PermissionDenied if isinstance(error, PermissionError) else Unavailable
     return kind(
-        f"cannot use {error.filename or paths.root} as firkin's root: {(error.strerror or str(error)).lower()}",
+        f"cannot use {error.filename or paths.root} as a root of firkin's: {(error.strerror or str(error)).lower()}",
         hint="run as root, or choose a directory of your own with --root and --run-root",
     )
 

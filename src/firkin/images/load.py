@@ -82,7 +82,9 @@ def _check_platform(archive: Archive, one: Candidate, platform: Platform | None)
     has = normalized(one.config.os, one.config.architecture, one.config.variant)
     if platform is not None and rank(has, platform) is None:
         raise oci_layout.NoPlatform(
-            f"{archive.title}: the image is for {has}, not for {platform}", available=str(has)
+            f"{archive.title}: the image is for {has}, not for {platform}",
+            hint=f"leave --platform out, or load an archive for {platform}",
+            available=str(has),
         )
 
 

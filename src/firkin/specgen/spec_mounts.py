@@ -202,8 +202,18 @@ def tmpfs_options(text: str) -> list[str]:
             raise InvalidArgument(
                 f'invalid tmpfs option "{word}"', hint=f"use flags, or {', '.join(_TMPFS_DATA)}", option=word
             )
+        if key in ("size", "nr_inodes", "nr_blocks") and not _is_amount(word.partition("=")[2]):
+            raise InvalidArgument(
+                f'invalid tmpfs option "{word}"', hint=f"write it like {key}=64m", option=word
+            )
         found.setdefault(key, word)
     return list(reversed(found.values()))
+
+
+def _is_amount(text: str) -> bool:
+    """Say whether tmpfs takes ``text`` (memparse in lib/cmdline.c, or a share of the memory)."""
+    digits = text[:-1] if text[-1:] in "kmgtpeKMGTPE%" else text
+    return digits.isascii() and digits.isdigit()
 
 
 def _tmpfs_key(word: str) -> object:

@@ -6,7 +6,7 @@ parser is imported where its flag is given: the plain container pays for none.
 
 from __future__ import annotations
 
-from firkin.errors import InvalidArgument, NotFound
+from firkin.errors import InvalidArgument, NotFound, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def validate(options: CreateOptions, facts: Facts | None = None) -> list[str]:
     _files(options)
     _memory(options)
     _cpu(options, facts)
+    _not_done(options)
     _others(options)
     return _warnings(options, facts)
 
@@ -239,6 +240,17 @@ def _cpu(options: CreateOptions, facts: Facts | None) -> None:
 
         parse_cpuset(options.cpuset_cpus, present)
         parse_cpuset(options.cpuset_mems)
+
+
+def _not_done(options: CreateOptions) -> None:
+    for flag, given, instead in (
+        ("link", options.link, "reach the other container by its address: firkin inspect shows it"),
+        ("ip6", options.ip6, "the bridge is IPv4 only: use --ip"),
+        ("link-local-ip", options.link_local_ip, "leave it out"),
+        ("cgroup-parent", options.cgroup_parent, "leave it out: all cgroups of an engine lie together"),
+    ):
+        if given:
+            raise Unsupported(f"--{flag} is not supported", hint=instead)
 
 
 def _others(options: CreateOptions) -> None:

@@ -31,10 +31,11 @@ def _containers(call: Call) -> None:
     from firkin.engine.listing import ps
     from firkin.engine.remove import remove
 
+    filters = _container_filters(call)
     _ask(call, "This will remove all stopped containers.")
     engine = call.session.engine
     names, freed = [], 0
-    for listed in ps(engine, all=True, filters=_container_filters(call)):
+    for listed in ps(engine, all=True, filters=filters):
         size = engine.snapshots.usage(listed.id)[0]
         if not call["dry-run"]:
             try:

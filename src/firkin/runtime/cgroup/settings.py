@@ -118,9 +118,15 @@ def refused(error: OSError, setting: Setting, where: str) -> Exception:
         case errno.ENOENT if os.path.isdir(where):
             return Unsupported(f"cannot set {what}: this kernel has no {setting.file}", **facts)
         case errno.EINVAL | errno.ERANGE | errno.ENODEV | errno.EOPNOTSUPP | errno.ENOSPC:
-            return InvalidArgument(f"the kernel refuses {what} = {setting.value} ({why})", **facts)
+            return InvalidArgument(
+                f"the kernel refuses {what} = {setting.value} ({why})", hint="choose another value", **facts
+            )
         case errno.EBUSY:
-            return Conflict(f"{what} = {setting.value} is below what is used now ({why})", **facts)
+            return Conflict(
+                f"{what} = {setting.value} is below what is used now ({why})",
+                hint="choose a higher one",
+                **facts,
+            )
         case errno.EPERM | errno.EACCES | errno.EROFS:
             return PermissionDenied(f"cannot set {what} ({why})", **facts)
         case _:
