@@ -41,6 +41,17 @@ def ours(target: Target) -> None:
         ("run --tmpfs /x:size=zz busybox true", 125, ["size=zz", "write it like size=64m"]),
         ("--run-root /dev/null ps", 1, ["/dev/null", "choose a directory of your own"]),
         ("container prune --filter x=1", 1, ["invalid filter 'x'", "use label or until"]),
+        (
+            "run -v /etc/passwd:/etc busybox true",
+            125,
+            ["/etc", "nor a file onto a directory", "name a target"],
+        ),
+        (
+            "run -v /etc:/etc/passwd busybox true",
+            125,
+            ["/etc/passwd", "cannot be mounted onto a file", "name a target"],
+        ),
+        ("--log-level zz ps", 1, ["zz", "use debug, info"]),
         ("rmi qqqq", 1, ["qqqq:latest", "firkin images lists them"]),
         ("volume rm qqqq", 1, ["qqqq", "firkin volume ls lists them"]),
         ("load -i /nosuch", 1, ["/nosuch", "No such file", "check the path"]),

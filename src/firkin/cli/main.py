@@ -16,7 +16,7 @@ from firkin.cli import index  # noqa: E402
 from firkin.cli.command import BAD_FLAG, Call  # noqa: E402
 from firkin.cli.flags import BadFlag, HelpWanted, parse  # noqa: E402
 from firkin.cli.output import err, out  # noqa: E402
-from firkin.cli.session import GLOBALS, PROGRAM, VERSION, Session  # noqa: E402
+from firkin.cli.session import GLOBALS, LEVELS, PROGRAM, VERSION, Session  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ def main(argv: list[str]) -> int:
         return _show_top()
     except BadFlag as error:
         return _usage_error(error, f"{PROGRAM} [OPTIONS] COMMAND [ARG...]", PROGRAM)
+    if values.get("log-level", "info") not in LEVELS:
+        err(f"{PROGRAM}: unable to parse logging level: {values['log-level']}; use {', '.join(LEVELS)}\n")
+        return 1
     session = Session(values)
     if session.profile or session.profile_json:
         from firkin.cli.profile import profiled

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 PROGRAM = "firkin"
 
-__all__ = ["GLOBALS", "PROGRAM", "VERSION", "Session"]
+__all__ = ["GLOBALS", "LEVELS", "PROGRAM", "VERSION", "Session"]
+
+LEVELS = ("debug", "info", "warn", "error", "fatal")
 
 #: Flags that stand before the command's name.
 GLOBALS = (

@@ -83,12 +83,18 @@ def _attach_bind(job: Job, step: Mount) -> None:
     if tree < 0:
         tree = open_source(step, job.spec, job.bundle, job.plan.root_propagation)
     directory = stat.S_ISDIR(os.fstat(tree).st_mode)
+    place = -1
     try:
         place = _place(job, step, directory=directory)
         m.attach(tree, place, step.destination)
     except SyscallError as error:
-        if error.errno in (errno.ENOTDIR, errno.EISDIR):
-            error.add_note("a directory cannot be mounted onto a file, nor a file onto a directory")
+        # move_mount(2) says a bare EINVAL
+        differs = place >= 0 and stat.S_ISDIR(os.fstat(place).st_mode) != directory
+        if differs or error.errno in (errno.ENOTDIR, errno.EISDIR):
+            error.add_note(
+                "a directory cannot be mounted onto a file, nor a file onto a directory; "
+                "name a target of the source's kind"
+            )
         raise
     os.close(place)
     os.close(tree)
