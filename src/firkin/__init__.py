@@ -59,7 +59,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'firkin' has no attribute {name!r}")
 
 
-class _Package(type(sys)):  # type: ignore[misc]
+class _Package(type(sys)):  # type: ignore[misc]  # a module's class, made at run time
     """``firkin.images`` is the collection for people and a room's folder for the import system.
 
     The import of firkin.images.store sets the attribute "images" of this package to the folder; a property with a

@@ -78,7 +78,7 @@ class _LateDatabase:
 
 
 def _late(ctx: Context) -> Database:
-    return _LateDatabase(ctx)  # type: ignore[return-value]
+    return _LateDatabase(ctx)  # type: ignore[return-value]  # the same face, opened at its first use
 
 
 def _content(ctx: Context) -> BlobStore:

@@ -110,4 +110,4 @@ def load(place: str) -> Command:
 def canonical(table: dict[str, str]) -> dict[str, str]:
     """Return ``table`` without aliases."""
     seen: set[str] = set()
-    return {name: place for name, place in table.items() if not (place in seen or seen.add(place))}  # type: ignore[func-returns-value]
+    return {name: place for name, place in table.items() if not (place in seen or seen.add(place))}  # type: ignore[func-returns-value]  # add says None: first of its kind

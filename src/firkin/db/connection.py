@@ -65,7 +65,7 @@ class Database:
         For a full disk: what is known to be true can be shown although it cannot be kept.
         """
         if self._refusal is None:
-            self.script(f"PRAGMA temp_store=memory; create temp table {table} as select * from main.{table};")  # noqa: S608
+            self.script(f"PRAGMA temp_store=memory; create temp table {table} as select * from main.{table};")  # noqa: S608 - a table's name of ours
         self._refusal = because
 
     def stop_pretending(self, table: str) -> None:

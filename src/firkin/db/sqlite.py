@@ -13,10 +13,10 @@ def _lend_functools() -> bool:
     """Put a stand-in where _sqlite3 looks; False when the real one is there (as in all that has threads)."""
     if "functools" in sys.modules:
         return False
-    from _functools import _lru_cache_wrapper  # type: ignore[import-not-found]
+    from _functools import _lru_cache_wrapper  # type: ignore[import-not-found]  # C accelerator without stubs
 
     stand_in = type(sys)("functools")
-    stand_in.lru_cache = lambda size: lambda make: _lru_cache_wrapper(make, size, False, tuple)  # type: ignore[attr-defined]
+    stand_in.lru_cache = lambda size: lambda make: _lru_cache_wrapper(make, size, False, tuple)  # type: ignore[attr-defined]  # a stand-in for functools
     sys.modules["functools"] = stand_in
     return True
 

@@ -17,6 +17,8 @@ from firkin.errors import FirkinError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from firkin.engine.context import Context
 
 
@@ -74,11 +76,11 @@ def _unmount(path: str) -> None:
             return
 
 
-def _quietly(call: object, path: str) -> None:
+def _quietly(call: Callable[[str], object], path: str) -> None:
     try:
-        call(path)  # type: ignore[operator]
+        call(path)
     except OSError:
-        pass
+        pass  # gone already, or still mounted: a sweep comes again
 
 
 def erase(ctx: Context, container_id: str, *, volumes: bool) -> None:

@@ -64,7 +64,7 @@ def insert(db: Database, container: Container) -> None:
     values = [container.__dict__[field] for field in Container._fields]
     with db.write():
         refuse_taken(db, container.name)
-        db.execute(f"insert into containers ({_COLUMNS}) values ({marks})", values)  # noqa: S608
+        db.execute(f"insert into containers ({_COLUMNS}) values ({marks})", values)  # noqa: S608 - column names of ours
 
 
 def refuse_taken(db: Database, name: str) -> None:
@@ -150,7 +150,7 @@ def update(
     setting = ", ".join(f"{column} = ?" for column in values)
     condition = f" and {where}" if where else ""
     return db.execute(
-        f"update containers set {setting} where id = ?{condition}",  # noqa: S608
+        f"update containers set {setting} where id = ?{condition}",  # noqa: S608 - column names of ours
         (*values.values(), container_id, *args),
     )
 

@@ -41,7 +41,7 @@ def open_archive(source: str | int | Readable, blobs: BlobStore, spooled: set[st
     title = "stdin" if name == "<stdin>" else name if isinstance(name, str) and name else "stream"
     try:
         # A buffered reader of a regular file may have read ahead; ``tell`` says where its user is.
-        fd, start = source.fileno(), source.tell()  # type: ignore[attr-defined]
+        fd, start = source.fileno(), source.tell()  # type: ignore[attr-defined]  # a Readable may have no descriptor: that is what the except is for
     except (AttributeError, OSError):
         return _of_stream(source, title, blobs, spooled)
     return _of_descriptor(fd, title, blobs, spooled, start)

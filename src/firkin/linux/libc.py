@@ -49,7 +49,7 @@ class c_void_p(_SimpleData):
     _type_ = "P"
 
 
-class _Start(_ctypes.Array):  # type: ignore[type-arg]
+class _Start(_ctypes.Array):  # type: ignore[type-arg]  # generic for type checkers only
     _type_ = c_char
     _length_ = 0
 
@@ -110,7 +110,7 @@ def address(memory: object) -> int:
 
     Valid while it lives and keeps its size.
     """
-    return _ctypes.addressof(_Start.from_buffer(memory) if isinstance(memory, bytearray) else memory)  # type: ignore[arg-type]
+    return _ctypes.addressof(_Start.from_buffer(memory) if isinstance(memory, bytearray) else memory)  # type: ignore[arg-type]  # an object of buffer
 
 
 _syscall = _Function(_ctypes.dlsym(_handle, "syscall"))

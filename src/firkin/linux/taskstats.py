@@ -66,8 +66,8 @@ def started_monotonic_ns(pid: int) -> int | None:
 def _ask(sock: object, family: int, command: int, attribute: int, value: bytes) -> bytes:
     padded = _struct.pack("HH", 4 + len(value), attribute) + value + b"\0" * (-len(value) % 4)
     payload = _struct.pack("BBH", command, 1, 0) + padded
-    sock.send(_struct.pack("IHHII", 16 + len(payload), family, NLM_F_REQUEST, 1, 0) + payload)  # type: ignore[attr-defined]
-    answer: bytes = sock.recv(16384)  # type: ignore[attr-defined]
+    sock.send(_struct.pack("IHHII", 16 + len(payload), family, NLM_F_REQUEST, 1, 0) + payload)  # type: ignore[attr-defined]  # _socket has no stubs
+    answer: bytes = sock.recv(16384)  # type: ignore[attr-defined]  # _socket has no stubs
     if len(answer) < _HEADERS or _struct.unpack_from("H", answer, 4)[0] == NLMSG_ERROR:
         code = -_struct.unpack_from("i", answer, 16)[0] if len(answer) >= _HEADERS else 5
         raise OSError(code, os.strerror(code))

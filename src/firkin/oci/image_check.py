@@ -55,7 +55,7 @@ def _check_inner(config: Node) -> None:
     for volume in config["Volumes"].keys():  # noqa: SIM118 - a Node is no dict
         if not volume:
             config["Volumes"].fail("paths", "an empty one")
-    for port in config["ExposedPorts"].keys():  # noqa: SIM118
+    for port in config["ExposedPorts"].keys():  # noqa: SIM118 - a Node is no dict
         number, _, protocol = port.partition("/")
         if not number or not _PORT.issuperset(number) or protocol not in {"", "tcp", "udp", "sctp"}:
             config["ExposedPorts"].fail("ports like 80/tcp", ascii(port[:60]))

@@ -63,7 +63,7 @@ def create_options(
             raise InvalidArgument(
                 f"{given}={value!r}: {error}", hint="see help(firkin.sdk.keywords)"
             ) from error
-    return CreateOptions(**values)  # type: ignore[arg-type]
+    return CreateOptions(**values)  # type: ignore[arg-type]  # each value went through its converter
 
 
 def words(command: object) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def _convert(name: str, value: object) -> object:
     if isinstance(default, bool) or name in ("init",):
         return bool(value)
     if isinstance(default, int) or name in ("stop_timeout", "memory_swappiness", "pids_limit"):
-        return int(value)  # type: ignore[call-overload]
+        return int(value)  # type: ignore[call-overload]  # object: what cannot be converted raises
     if isinstance(default, tuple):
         return tuple(str(item) for item in _items(value))
     if isinstance(default, str):
@@ -149,7 +149,7 @@ def _ports(value: object) -> object:
 def _size(value: object) -> object:
     from firkin.units import parse_size
 
-    return parse_size(value) if isinstance(value, str) else int(value)  # type: ignore[call-overload]
+    return parse_size(value) if isinstance(value, str) else int(value)  # type: ignore[call-overload]  # object: what cannot be converted raises
 
 
 def _converters() -> dict[str, Callable[[object], object]]:

@@ -203,7 +203,7 @@ def _zstd_program(stream: Readable) -> Iterator[bytes]:
     feeder = threading.Thread(target=feed, name="firkin-zstd", daemon=True)
     feeder.start()
     try:
-        while plain := stdout.read1(CHUNK):  # type: ignore[attr-defined]
+        while plain := stdout.read1(CHUNK):  # type: ignore[attr-defined]  # Popen's pipe is buffered
             yield plain
         feeder.join()
         if child.wait():

@@ -33,7 +33,7 @@ class LateDirectories:
         self._kept.append((path, mtime_ns, default_acl))
         if len(self._kept) >= _IN_MEMORY:
             if self._file is None:
-                self._file = open(f"{self._folder}/directories", "w+b")  # noqa: SIM115
+                self._file = open(f"{self._folder}/directories", "w+b")  # noqa: SIM115 - open until close()
             marshal.dump(self._kept, self._file)
             self._kept = []
 

@@ -41,7 +41,7 @@ def insert(db: Database, row: VolumeRow) -> bool:
 
     return (
         db.execute(
-            f"insert into volumes ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?) on conflict (name) do nothing",  # noqa: S608
+            f"insert into volumes ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?) on conflict (name) do nothing",  # noqa: S608 - column names of ours
             (row.name, row.driver, json.dumps(row.labels), json.dumps(row.options), row.created_ns,
              int(row.anonymous), int(row.filling)),
         )
@@ -56,7 +56,7 @@ def find(db: Database, name: str) -> VolumeRow | None:
 
 def every(db: Database) -> list[VolumeRow]:
     """Return all volumes by name."""
-    return [_volume(row) for row in db.rows(f"select {_COLUMNS} from volumes order by name")]  # noqa: S608
+    return [_volume(row) for row in db.rows(f"select {_COLUMNS} from volumes order by name")]  # noqa: S608 - column names of ours
 
 
 def set_filling(db: Database, name: str, *, filling: bool) -> None:

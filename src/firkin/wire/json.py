@@ -29,7 +29,7 @@ class _Rules:
 try:
     import _json
 
-    _scan: Callable[[str, int], tuple[Any, int]] | None = _json.make_scanner(_Rules())  # type: ignore[arg-type]
+    _scan: Callable[[str, int], tuple[Any, int]] | None = _json.make_scanner(_Rules())  # type: ignore[arg-type]  # typeshed wants the whole JSONDecoder
 except ImportError:  # pragma: no cover - PyPy and the like
     _scan = None
 

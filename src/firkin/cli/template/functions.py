@@ -204,7 +204,7 @@ def _converted(flags: str, verb: str, value: object) -> str | None:
         text = value.encode().hex()
         text = text.upper() if verb == "X" else text
     elif verb == "c" and whole:
-        text = chr(int(value))  # type: ignore[call-overload]
+        text = chr(int(value))  # type: ignore[call-overload]  # the template's values are objects
     elif verb in "dxXob" and whole:
         text = format(
             value, f"{'+' if '+' in flags else ''}{'#' if '#' in flags and verb in 'xXo' else ''}{verb}"

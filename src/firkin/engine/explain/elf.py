@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from struct import error as StructError  # noqa: TID253 - loaded only to explain a failure
-from struct import unpack_from  # noqa: TID253
+from struct import unpack_from  # noqa: TID253 - loaded after a failure only
 
 from firkin.record import Record
 
