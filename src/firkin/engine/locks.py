@@ -36,6 +36,8 @@ class Lock:
 
     def release(self) -> None:
         if self._fd >= 0:
+            # Said, and not left to close(2): a host that forked meanwhile has a copy of the descriptor in its child.
+            flock.release(self._fd)
             os.close(self._fd)
             self._fd = -1
 

@@ -89,6 +89,27 @@ def test_forks_of_a_program_whose_threads_have_used_the_library(lab: Lab) -> Non
     assert said == "[0, 0, 0, 0]\n"
 
 
+def test_a_child_that_was_forked_in_the_middle_holds_no_container(lab: Lab) -> None:
+    said = lab.run("""
+        import signal
+        from firkin.engine import locks
+        from firkin.app.engine import open_engine
+        with firkin.run("busybox", "true", network="none") as c:
+            paths = open_engine().config.paths
+            held = locks.lock(paths, c.id)  # what another thread does for milliseconds
+            child = os.fork()
+            if child == 0:
+                signal.pause()
+            held.release()
+            free = locks.try_lock(paths, c.id)
+            print(free is not None)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            free.release()
+    """)
+    assert said == "True\n"
+
+
 def test_multiprocessing(lab: Lab, tmp_path) -> None:
     script = tmp_path / "pool.py"
     script.write_text(
