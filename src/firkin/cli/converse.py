@@ -1,7 +1,7 @@
 """One attached container (run, start -a, attach, exec): our streams, terminal and signals on this side of relay().
 
     signal            with a terminal for the container        without
-    SIGWINCH          its size follows                         -
+    SIGWINCH          its size follows                         sent on
     SIGPIPE           who reads our output has gone: we end, the container runs on, as docker has it
     the others        we end by it, the terminal mended        sent on to the container (--sig-proxy)
 
@@ -27,8 +27,8 @@ else:
     import _signal
 
 #: What docker sends on: all but those that the kernel or the runtime of the CLI use.
-NOT_PROXIED = ("SIGCHLD", "SIGPIPE", "SIGURG", "SIGKILL", "SIGSTOP", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU",
-               "SIGCONT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGABRT", "SIGSYS", "SIGPROF",
+NOT_PROXIED = ("SIGCHLD", "SIGPIPE", "SIGURG", "SIGKILL", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU",
+               "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGABRT", "SIGSYS", "SIGPROF",
                "SIGVTALRM", "SIGXCPU", "SIGXFSZ", "SIGIO", "SIGPWR", "SIGSTKFLT")  # fmt: skip
 NO_TTY = 1  # docker's exit code, of run too
 BROKEN = 1  # docker's exit code when its output's reader has gone
@@ -85,7 +85,7 @@ class Conversation:
         ]  # glibc keeps 32 and 33
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        if number == _signal.SIGWINCH:
+        if number == _signal.SIGWINCH and self._tty:
             return  # relay's on_wake answers it, outside of any write
         if number == _signal.SIGPIPE:
             self._reader_gone()

@@ -38,10 +38,10 @@ def _id(_: Context, value: str) -> Test:
 
 def _name(_: Context, value: str) -> Test:
     try:
-        pattern = re.compile(value.removeprefix("/"))
+        pattern = re.compile(value)
     except re.error as error:
         raise InvalidArgument(f"invalid filter 'name={value}': {error}") from None
-    return lambda row: pattern.search(row.name) is not None
+    return lambda row: pattern.search(row.name) is not None or pattern.search(f"/{row.name}") is not None
 
 
 def _label(_: Context, value: str) -> Test:
@@ -109,7 +109,7 @@ def _publish(_: Context, value: str) -> Test:
 
     def test(row: Container) -> bool:
         bindings = (row.opened("endpoint") or {}).get("ports") or ()
-        return any(first <= b["container_port"] <= last and b["proto"] == proto for b in bindings)
+        return any(first <= b["host_port"] <= last and b["proto"] == proto for b in bindings)
 
     return test
 

@@ -109,7 +109,8 @@ def status(row: Container, now_ns: int) -> str:
 
 
 def _command(words: Sequence[str], *, no_trunc: bool) -> str:
-    text = " ".join(words)
+    first = words[:1]  # docker quotes arguments alone
+    text = " ".join([*first, *(f"'{word}'" if " " in word else word for word in words[1:])])
     return f'"{text if no_trunc else _ellipsis(text, _COMMAND_WIDTH)}"'
 
 

@@ -150,7 +150,8 @@ def _rewind(files: list[str], chosen: _Choice, tail: int | None) -> tuple[int, i
                     count = frame.data.count(b"\n")
                     if count > lines:
                         cut = _after_newline(frame.data, lines + 1)
-                        return at, end, Frame(frame.time_ns, frame.stream, frame.data[cut:])
+                        rest = frame.data[cut:]  # nothing, where the lines wanted begin with the next frame
+                        return at, end, Frame(frame.time_ns, frame.stream, rest) if rest else None
                     lines -= count
                 end = offset
         finally:

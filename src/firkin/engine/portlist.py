@@ -1,4 +1,7 @@
-"""Ports as `ps` writes them: ``0.0.0.0:8080->80/tcp, 443/tcp``, neighbours joined to ranges. Pure."""
+"""Ports as `ps` writes them, in docker's order: ``443/tcp, 0.0.0.0:80->80/tcp, 0.0.0.0:8080->81/tcp``. Pure.
+
+Neighbours that keep their number outside are joined to ranges; what changes its number comes last, one by one.
+"""
 
 from __future__ import annotations
 
@@ -11,35 +14,27 @@ if TYPE_CHECKING:
 def ports_text(bindings: Sequence[Mapping[str, Any]], exposed: Sequence[str]) -> str:
     """Return the text for published ``bindings`` (host_ip, host_port, container_port, proto) and ``exposed`` ports."""
     published = {(b["container_port"], b["proto"]) for b in bindings}
-    bound = sorted((b["proto"], b["host_ip"], b["container_port"], b["host_port"]) for b in bindings)
-    bare = sorted(
-        (proto, "", port, 0) for port, proto in map(_split, exposed) if (port, proto) not in published
-    )
-    rows: list[list[Any]] = []
-    for proto, ip, inside, outside in bound + bare:
-        before = rows[-1] if rows else None
-        if (
-            before is not None
-            and before[:2] == [proto, ip]
-            and before[3] == inside - 1
-            and (outside == 0) == (before[4] == 0)
-            and (outside == 0 or before[5] == outside - 1)
-        ):
-            before[3], before[5] = inside, outside
-        else:
-            rows.append([proto, ip, inside, inside, outside, outside])
-    rows.sort(key=lambda row: (row[2], row[0], row[1] == "", row[1]))
-    return ", ".join(map(_row, rows))
+    rows = [(b["container_port"], b["host_ip"], b["host_port"], b["proto"]) for b in bindings]
+    rows += [(port, "", 0, proto) for port, proto in map(_split, exposed) if (port, proto) not in published]
+    done: list[str] = []
+    moved: list[str] = []
+    groups: dict[tuple[str, str], tuple[int, int]] = {}
+    for inside, ip, outside, proto in sorted(rows):
+        if ip and outside != inside:
+            moved.append(f"{ip}:{outside}->{inside}/{proto}")
+            continue
+        first, last = groups.get((ip, proto), (inside, inside - 1))
+        if inside != last + 1:
+            done.append(_group(ip, proto, first, last))
+            first = inside
+        groups[ip, proto] = (first, inside)
+    done += [_group(ip, proto, first, last) for (ip, proto), (first, last) in groups.items()]
+    return ", ".join(done + moved)
 
 
-def _row(row: list[Any]) -> str:
-    proto, ip, first, last, out_first, out_last = row
-    inside = f"{_range(first, last)}/{proto}"
-    return f"{ip}:{_range(out_first, out_last)}->{inside}" if out_first else inside
-
-
-def _range(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}-{last}"
+def _group(ip: str, proto: str, first: int, last: int) -> str:
+    numbers = str(first) if first == last else f"{first}-{last}"
+    return f"{ip}:{numbers}->{numbers}/{proto}" if ip else f"{numbers}/{proto}"
 
 
 def _split(text: str) -> tuple[int, str]:

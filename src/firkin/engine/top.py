@@ -130,7 +130,8 @@ def _by_ps(found: Sequence[Process], ps_args: Sequence[str]) -> Table:
         raise Unsupported("ps is not installed on this host", hint="apt-get install procps") from None
     lines = result.stdout.splitlines()
     if result.returncode or not lines:
-        raise InvalidArgument(f"ps: {result.stderr.strip() or 'failed'}", hint="ps(1) lists its options")
+        why = result.stderr.strip().partition("\n")[0] or "failed"  # the rest is how to call ps
+        raise InvalidArgument(f"ps: {why.removeprefix('ps: ')}", hint="ps(1) lists its options")
     titles = lines[0].split()
     if "PID" not in titles:
         raise InvalidArgument("Couldn't find PID field in ps output", hint="let ps show the column PID")

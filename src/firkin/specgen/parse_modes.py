@@ -237,11 +237,8 @@ def parse_swappiness(number: int) -> int | None:
 
 
 def parse_shm_size(text: str) -> int:
-    """Return bytes of --shm-size, above 0."""
-    size = parse_size(text)
-    if size == 0:
-        raise InvalidArgument("SHM size can not be less than 0", hint="write it like 64m")
-    return size
+    """Return bytes of --shm-size; 0 is the default, as docker has it."""
+    return parse_size(text)
 
 
 def make_healthcheck(

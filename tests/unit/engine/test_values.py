@@ -90,8 +90,13 @@ def test_ports_as_ps_shows_them():
     def bound(inside, outside, proto="tcp", ip="0.0.0.0"):
         return {"proto": proto, "host_ip": ip, "host_port": outside, "container_port": inside}
 
-    assert ports_text([bound(80, 8080)], ["80/tcp", "443/tcp"]) == "0.0.0.0:8080->80/tcp, 443/tcp"
-    assert ports_text([bound(n, n + 1000) for n in (80, 81, 82)], []) == "0.0.0.0:1080-1082->80-82/tcp"
+    assert ports_text([bound(80, 8080)], ["80/tcp", "443/tcp"]) == "443/tcp, 0.0.0.0:8080->80/tcp"
+    moved = "0.0.0.0:1080->80/tcp, 0.0.0.0:1081->81/tcp"
+    assert ports_text([bound(n, n + 1000) for n in (80, 81)], []) == moved
+    assert (
+        ports_text([bound(n, n) for n in (80, 81, 82, 90)], [])
+        == "0.0.0.0:80-82->80-82/tcp, 0.0.0.0:90->90/tcp"
+    )
     assert ports_text([bound(53, 53), bound(53, 53, "udp")], []) == "0.0.0.0:53->53/tcp, 0.0.0.0:53->53/udp"
     assert ports_text([], ["8000/tcp", "8001/tcp", "9/udp"]) == "9/udp, 8000-8001/tcp"
     assert ports_text([], []) == ""
