@@ -48,7 +48,7 @@ class Listed(Record):
 
     @property
     def summary(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.container.summary)
+        found: dict[str, Any] = json.loads(self.container.summary or "{}")
         return found
 
     @property
