@@ -98,3 +98,25 @@ def test_top_complains_in_one_line(target: Target, sleeper: str) -> None:
     ran = target.run("top", sleeper, "--no-such-option")
     assert ran.returncode != 0
     assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.only("firkin")
+def test_a_broken_program_on_a_bind_mount_is_not_said_to_be_missing(target: Target, tmp_path: Path) -> None:
+    for file, content, mode in (
+        ("empty", "", 0o755),
+        ("closed", "#!/bin/sh\n", 0o644),
+        ("lost", "#!/no/sh\n", 0o755),
+    ):
+        (tmp_path / file).write_text(content)
+        (tmp_path / file).chmod(mode)
+    where = ("run", "--rm", "-v", f"{tmp_path}:/x", "-v", f"{tmp_path}/empty:/one", "busybox")
+    for program, code, why in (
+        ("/x/empty", 126, "empty file"),
+        ("/one", 126, "empty file"),
+        ("/x/closed", 126, "not executable"),
+        ("/x/lost", 127, "/no/sh, which the image lacks"),
+        ("/x/none", 127, "no such file"),
+        ("/x", 126, "directory"),
+    ):
+        ran = target.run(*where, program)
+        assert (ran.returncode, why in ran.stderr) == (code, True), ran.stderr

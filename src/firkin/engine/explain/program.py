@@ -26,11 +26,18 @@ FOREIGN = ((b"MZ", "a Windows program"), (b"\xcf\xfa\xed\xfe", "a macOS program"
 
 
 class Caller:
-    """On whose behalf: user, groups, working directory and $PATH of the process that was to run."""
+    """On whose behalf: user, groups, working directory and $PATH of the process that was to run.
 
-    def __init__(self, uid: int, gids: Sequence[int], cwd: str, path: str, machine: str = "") -> None:
+    ``binds`` are (place inside, source) of what was mounted there; the root that we look into is without them.
+    """
+
+    def __init__(
+        self, uid: int, gids: Sequence[int], cwd: str, path: str, machine: str = "",
+        binds: Sequence[tuple[str, str]] = (),
+    ) -> None:  # fmt: skip
         self.uid, self.gids, self.cwd = uid, tuple(gids), cwd or "/"
         self.path = path
+        self.binds = sorted(binds, key=lambda bind: -len(bind[0]))
         self.machine = machine or os.uname().machine
 
     def may_execute(self, status: os.stat_result) -> bool:
@@ -64,12 +71,27 @@ def examine(root: int, program: str, number: int, caller: Caller) -> Cause:
 
 def _exists(root: int, path: str, caller: Caller) -> bool:
     try:
-        fd = open_in_root(root, _absolute(path, caller))
+        fd = _open(root, path, caller)
     except OSError:
         return False
     directory = stat.S_ISDIR(os.fstat(fd).st_mode)
     os.close(fd)
     return not directory
+
+
+def _open(root: int, path: str, caller: Caller) -> int:
+    """Open ``path`` as the program saw it: below the innermost bind mount, else in the root."""
+    whole = os.path.normpath(_absolute(path, caller))
+    for place, source in caller.binds:
+        if whole == place:
+            return os.open(source, os.O_PATH | os.O_CLOEXEC)
+        if whole.startswith(f"{place}/"):
+            folder = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                return open_in_root(folder, whole[len(place) :])
+            finally:
+                os.close(folder)
+    return open_in_root(root, _absolute(path, caller))
 
 
 def _absolute(path: str, caller: Caller) -> str:
@@ -101,7 +123,7 @@ def _not_in_path(root: int, program: str, caller: Caller) -> Cause:
 
 def _examine_file(root: int, path: str, number: int, caller: Caller, depth: int) -> Cause:
     try:
-        fd = open_in_root(root, _absolute(path, caller))
+        fd = _open(root, path, caller)
     except SyscallError as error:
         return _unreachable(root, path, error, caller)
     try:

@@ -13,7 +13,7 @@ from firkin.errors import CannotRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 # What docker's own words, with which the runtime's message begins, say already.
@@ -21,8 +21,12 @@ _SAID = ("not-in-path", "is-a-directory", "no-such-file")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def explained(error: CannotRun, root: str, process: Mapping[str, Any]) -> CannotRun:
+def explained(
+    error: CannotRun, root: str, process: Mapping[str, Any], mounts: Sequence[Mapping[str, Any]] = ()
+) -> CannotRun:
     """Return ``error`` with cause, proof and fix; ``root`` is the mounted root, ``process`` is config.json's.
+
+    ``mounts`` are config.json's where ``root`` is without them, as the monitor sees it.
 
     Never raises: where the root cannot be looked at, the error comes back as it is.
     """
@@ -37,7 +41,9 @@ def explained(error: CannotRun, root: str, process: Mapping[str, Any]) -> Cannot
     user = process.get("user", {})
     environ = dict(item.partition("=")[::2] for item in process.get("env", ()))
     gids = [int(user.get("gid", 0)), *user.get("additionalGids", ())]
-    caller = Caller(int(user.get("uid", 0)), gids, process.get("cwd", "/"), environ.get("PATH", DEFAULT_PATH))
+    binds = [(str(m["destination"]), str(m["source"])) for m in mounts if m.get("type") == "bind"]
+    path = environ.get("PATH", DEFAULT_PATH)
+    caller = Caller(int(user.get("uid", 0)), gids, process.get("cwd", "/"), path, binds=binds)
     try:
         fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:

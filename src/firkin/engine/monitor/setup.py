@@ -98,7 +98,7 @@ def set_up(ctx: Context, plan: StartPlan, running: Running) -> None:
     except CannotRun as error:
         from firkin.engine.explain.start import explained
 
-        raise explained(error, rootfs, spec["process"]) from None
+        raise explained(error, rootfs, spec["process"], spec["mounts"]) from None
     finally:
         close_theirs(stdio)
     running.started_ns = time.time_ns()
