@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+from firkin.errors import InvalidArgument
 from firkin.sdk.container import Container
 from firkin.sdk.image import Image, remove_image
 
@@ -49,17 +52,22 @@ class Images:
         found = self._engine.context().images.resolve(reference)
         return Image(self._engine, found.id, found.references)
 
-    def load(self, source: str | BinaryIO) -> builtins.list[Image]:
+    def load(self, source: str | os.PathLike[str] | BinaryIO) -> builtins.list[Image]:
         """Load what ``docker save`` or skopeo wrote, or an OCI layout directory: a path or a binary stream.
 
         Raises InvalidArgument for an archive that is corrupt, cut short or hostile, ResourceExhausted past the limits;
         then nothing has changed.
         """
-        loaded = self._engine.context().images.load(source)
+        loaded = self._engine.context().images.load(_source(source))
         return [self.get(one.id) for one in loaded]
 
     def import_(
-        self, source: str | BinaryIO, reference: str = "", *, changes: Sequence[str] = (), message: str = ""
+        self,
+        source: str | os.PathLike[str] | BinaryIO,
+        reference: str = "",
+        *,
+        changes: Sequence[str] = (),
+        message: str = "",
     ) -> Image:
         """Make an image of a root file system: a tar file's path, a directory's path or a binary stream.
 
@@ -67,7 +75,7 @@ class Images:
         Raises as ``load``.
         """
         made = self._engine.context().images.import_(
-            source, changes=tuple(changes), message=message, reference=reference or None
+            _source(source), changes=tuple(changes), message=message, reference=reference or None
         )
         return self.get(made.id)
 
@@ -101,3 +109,14 @@ class Volumes:
         context = self._engine.context()
         users = ps(context, all=True, filters={"volume": [name]})
         context.volumes.remove(name, used_by=[str(one.placeholders()["Names"]) for one in users])
+
+
+def _source(source: str | os.PathLike[str] | BinaryIO) -> str | BinaryIO:
+    if isinstance(source, os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, str) or hasattr(source, "read"):
+        return source
+    raise InvalidArgument(
+        f"a {type(source).__name__} is neither a path nor a binary stream",
+        hint="open it first, or wrap bytes in io.BytesIO",
+    )

@@ -6,6 +6,7 @@ import io
 import os
 import tarfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -237,6 +238,10 @@ def test_images(engine) -> None:
         engine.images.get("made:1")
     with pytest.raises(errors.InvalidArgument):
         engine.images.load(io.BytesIO(b"no archive"))
+    with pytest.raises(errors.NotFound, match="/nosuch"):
+        engine.images.load(Path("/nosuch"))
+    with pytest.raises(errors.InvalidArgument, match="BytesIO"):
+        engine.images.load(b"bytes")
 
 
 def test_volumes(engine) -> None:
