@@ -23,10 +23,17 @@ if TYPE_CHECKING:
 
 
 class Lock:
-    """A held lock; ``with`` or ``release`` gives it back."""
+    """A held lock; ``with`` or ``release`` gives it back, or Ctrl-C just before its ``with``."""
+
+    _fd = -1
 
     def __init__(self, fd: int) -> None:
+        self._pid = os.getpid()
         self._fd = fd
+
+    def __del__(self) -> None:
+        if self._fd >= 0 and self._pid == os.getpid():
+            self.release()
 
     def __enter__(self) -> Lock:
         return self
@@ -52,9 +59,8 @@ def forget(paths: Paths, container_id: str) -> None:
 
 def lock(paths: Paths, container_id: str) -> Lock:
     """Wait for the container's lock."""
-    held = _take(paths, container_id, wait=True)
-    assert held is not None
-    return held
+    # Not kept in a variable: a traceback would hold it (see __del__).
+    return _take(paths, container_id, wait=True)  # type: ignore[return-value]
 
 
 def try_lock(paths: Paths, container_id: str) -> Lock | None:
