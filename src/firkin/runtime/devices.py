@@ -8,7 +8,6 @@ import stat
 
 from firkin.errors import InvalidArgument, PermissionDenied, SyscallError
 from firkin.linux import mount as m
-from firkin.linux import tty
 from firkin.linux.path import (
     RESOLVE_BENEATH,
     RESOLVE_NO_SYMLINKS,
@@ -161,14 +160,3 @@ def mount_console(job: Job, slave: int) -> None:
     m.attach(tree, place, "/dev/console")
     os.close(tree)
     os.close(place)
-
-
-def open_terminal(job: Job) -> tuple[int, int]:
-    """Return (master or -1, slave): the caller's terminal, or a new one on the container's /dev/pts."""
-    if job.stdio.terminal is not None:
-        return -1, job.stdio.terminal
-    master, slave = tty.open_pair(job.root)
-    size = job.process.get("consoleSize")
-    if size:
-        tty.set_size(master, size["height"], size["width"])
-    return master, slave

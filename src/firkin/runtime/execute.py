@@ -19,9 +19,10 @@ import os
 from firkin.errors import Conflict, SyscallError
 from firkin.linux import fdpass, ns, process
 from firkin.oci.spec import validate_process
-from firkin.runtime import channel, init
+from firkin.runtime import channel
+from firkin.runtime.become import become, join_container
 from firkin.runtime.job import Job, Launched, Stdio
-from firkin.runtime.launch import finish, gather, open_proc
+from firkin.runtime.pending import finish, gather, open_proc
 from firkin.runtime.steps import Plan
 
 TYPE_CHECKING = False
@@ -153,9 +154,9 @@ def _run(job: Job, pidfd: int, init_pid: int, kinds: tuple[str, ...]) -> None:
         if flags:
             ns.setns(pidfd, flags)
         os.setsid()
-        slave = init.join_container(job)
+        slave = join_container(job)
         channel.await_word(job.channel, channel.GO)
-        init.become(job, slave)
+        become(job, slave)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the caller must hear of it
         channel.report(job.channel, error)
     os._exit(1)

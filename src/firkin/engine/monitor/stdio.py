@@ -7,7 +7,7 @@ import os
 
 from firkin.engine.frames import STDERR, STDOUT
 from firkin.linux import tty
-from firkin.runtime.launch import Stdio
+from firkin.runtime.job import Stdio
 
 _PIPE_SIZE = 256 << 10
 
