@@ -120,3 +120,28 @@ def test_a_broken_program_on_a_bind_mount_is_not_said_to_be_missing(target: Targ
     ):
         ran = target.run(*where, program)
         assert (ran.returncode, why in ran.stderr) == (code, True), ran.stderr
+
+
+@pytest.mark.only("firkin", "docker")
+def test_ps_prints_json_with_sorted_keys_in_a_template_too(target: Target, name: str) -> None:
+    import json
+
+    target.run("create", "--name", name, "busybox", "true", check=True)
+    for form in ("json", "{{json .}}"):
+        keys = list(json.loads(target.run("ps", "-a", "-f", f"name={name}", "--format", form).stdout))
+        assert keys == sorted(keys)
+        assert "Size" in keys
+
+
+@pytest.mark.only("firkin", "docker")
+def test_an_image_of_another_machine_is_warned_of(target: Target, name: str, tmp_path: Path) -> None:
+    with tarfile.open(busybox(tmp_path)) as archive:
+        layer = next(member for member in archive if member.name.endswith("layer.tar"))
+        (tmp_path / "layer.tar").write_bytes(archive.extractfile(layer).read())
+    target.run("import", "--platform", "linux/s390x", str(tmp_path / "layer.tar"), f"{name}:1", check=True)
+    ran = target.run("run", "--rm", f"{name}:1", "true")
+    assert ran.returncode == 0
+    assert (
+        target.name == "docker" or "The requested image's platform (linux/s390x) does not match" in ran.stderr
+    )
+    target.run("rmi", f"{name}:1", check=True)

@@ -73,7 +73,7 @@ def _formatted(rows: Sequence[Row], headings: Mapping[str, str], form: str) -> s
     if table:
         form = form[len("table") :].lstrip(" \t")
     template = compiled(form)
-    lines = [template(row) for row in rows]
+    lines = [template(dict(sorted(row.items()))) for row in rows]  # sorted: for {{json .}}
     if not table:
         return "".join(f"{line}\n" for line in lines)
     lines.insert(0, header(form, headings))

@@ -54,7 +54,7 @@ def make(ctx: Context, options: CreateOptions, owner: str = "") -> tuple[Contain
     _suits(image, options)
     log.mark("image")
     container_id = ids.new_id()
-    warnings = checked(options, container_id)
+    warnings = [*_foreign(image, options), *checked(options, container_id)]
     if options.volumes_from:
         options = options.replace(volume=options.volume + tuple(mounts.inherited(ctx, options.volumes_from)))
     merged = merge(options, image.config)
@@ -107,6 +107,22 @@ def _suits(image: Image, options: CreateOptions) -> None:
                 f"specified platform ({options.platform})",
                 hint=f"firkin load --platform {options.platform} one, or leave --platform out",
             )
+
+
+def _foreign(image: Image, options: CreateOptions) -> tuple[str, ...]:
+    """Return docker's warning for an image of another machine that nobody asked for by its platform."""
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine)
+    if options.platform or image.config.architecture in ("", machine):
+        return ()
+    from firkin.oci.platform import host_platform, normalized, rank
+
+    own = normalized(image.config.os, image.config.architecture, image.config.variant)
+    if rank(own, host_platform()) is not None:
+        return ()
+    return (
+        f"The requested image's platform ({own}) does not match the detected host platform ({host_platform()}) "
+        "and no specific platform was requested",
+    )
 
 
 def _insert(

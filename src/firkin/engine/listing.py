@@ -84,7 +84,7 @@ class Listed(Record):
             "Ports": self.ports(),
             "State": self.state,
             "Status": self.status,
-            "Size": "",
+            "Size": "0B",  # docker's, when nobody asked for it
             "Names": row.name,
             "Labels": ",".join(f"{key}={value}" for key, value in (summary.get("labels") or {}).items()),
             "Mounts": ",".join(text if no_trunc else _ellipsis(text, 15) for text in mounts),
