@@ -145,3 +145,16 @@ def test_an_image_of_another_machine_is_warned_of(target: Target, name: str, tmp
         target.name == "docker" or "The requested image's platform (linux/s390x) does not match" in ran.stderr
     )
     target.run("rmi", f"{name}:1", check=True)
+
+
+def test_start_is_content_with_a_container_that_runs_already(target: Target, sleeper: str) -> None:
+    ran = target.run("start", sleeper)
+    assert (ran.returncode, ran.stdout) == (0, f"{sleeper}\n")
+
+
+@pytest.mark.differs("podman", "it prints nothing and is content")
+def test_logs_of_the_driver_none_are_refused(target: Target, name: str) -> None:
+    assert target.run("run", "--name", name, "--log-driver", "none", "busybox", "echo", "hi").stdout == "hi\n"
+    ran = target.run("logs", name)
+    assert ran.returncode == 1
+    assert "does not support reading" in ran.stderr

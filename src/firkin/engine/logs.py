@@ -16,6 +16,7 @@ from firkin.engine.container import find
 from firkin.engine.frames import STDERR, STDOUT
 from firkin.engine.logfile import LOST, Frame, read_backward, read_forward
 from firkin.engine.loglines import Lines
+from firkin.errors import Unsupported
 from firkin.linux import inotify
 
 TYPE_CHECKING = False
@@ -47,6 +48,8 @@ def logs(
     ``tail`` None is everything; times are ns since the epoch, 0 is no limit.
     """
     container = find(ctx, ref)
+    if container.create_options().log.driver == "none":
+        raise Unsupported("configured logging driver does not support reading", hint="drop --log-driver none")
     wanted = frozenset(({STDOUT} if stdout else set()) | ({STDERR} if stderr else set()))
     chosen = _Choice(wanted, since_ns, until_ns)
     shape = Lines(timestamps, _attributes(container) if details else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firkin.cli.command import Call, Command
-from firkin.errors import InvalidArgument, Unsupported
+from firkin.errors import Conflict, InvalidArgument, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,11 @@ def run(call: Call) -> int:
     from firkin.cli.each import each
 
     def begin(reference: str) -> None:
-        start(engine, reference)
+        try:
+            start(engine, reference)
+        except Conflict as error:
+            if error.fields.get("state") != "running":  # docker, too, is content with one that runs already
+                raise
 
     each(call.words, begin)
     return 0
