@@ -21,6 +21,7 @@ class Peer:
 
     name = ""
     image = "busybox:latest"
+    rm_force: tuple[str, ...] = ("rm", "-f")
 
     def __init__(self, home: Path) -> None:
         self.home = home / self.name
@@ -110,6 +111,7 @@ class Docker(Peer):
 class Podman(Peer):
     name = "podman"
     image = "localhost/busybox:latest"
+    rm_force = ("rm", "-f", "-t", "0")  # else it asks politely for ten seconds; docker and firkin kill
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)

@@ -48,9 +48,8 @@ def run_none(peers: list[Peer], home: Path) -> Work:
 
 def detach_remove(peers: list[Peer], home: Path) -> Work:
     def one(p: Peer) -> float:
-        return p.time("run", "-d", "--name", "bench-d", p.image, "sleep", "1000") + p.time(
-            "rm", "-f", "bench-d"
-        )
+        started = p.time("run", "-d", "--name", "bench-d", p.image, "sleep", "1000")
+        return started + p.time(*p.rm_force, "bench-d")
 
     return Work(
         "run -d, then rm -f",
@@ -66,7 +65,7 @@ def exec_true(peers: list[Peer], home: Path) -> Work:
 
     def after() -> None:
         for p in peers:
-            p.run("rm", "-f", "bench-e")
+            p.run(*p.rm_force, "bench-e")
 
     samples = {p.name: (lambda p=p: p.time("exec", "bench-e", "true")) for p in peers}
     return Work("exec true", 20, samples, {"docker": 0.5, "podman": 0.25}, after)
@@ -139,7 +138,7 @@ def hundred_by_eight(peers: list[Peer], home: Path) -> Work:
                 )
             )
         seconds = time.perf_counter() - started
-        p.run("rm", "-f", *(f"bench-h{n}" for n in range(100)))
+        p.run(*p.rm_force, *(f"bench-h{n}" for n in range(100)))
         return seconds
 
     return Work(
@@ -203,7 +202,7 @@ def memory(peers: list[Peer], home: Path) -> dict[str, float]:
         costs = [kb for pid, kb in _privates() if _keeper(p, pid)]
         assert len(costs) == 50, f"{p.name}: {len(costs)} processes keep 50 containers"
         found[p.name] = sum(costs) / 50
-        p.run("rm", "-f", *(f"bench-m{n}" for n in range(50)))
+        p.run(*p.rm_force, *(f"bench-m{n}" for n in range(50)))
     return found
 
 
