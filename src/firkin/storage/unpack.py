@@ -209,6 +209,7 @@ class Unpacker:
             os.close(fd)
 
     def _symlink(self, entry: Entry, parent: bytes, base: bytes) -> None:
+        self.size += len(entry.linkname)  # docker counts it
         if not entry.linkname:
             raise _refused(entry, "is a symbolic link to nothing")
         directory = self._at(parent)

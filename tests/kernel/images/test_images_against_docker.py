@@ -42,7 +42,7 @@ class Docker:
         command = [
             "unshare", "--mount", "--propagation", "private", "dockerd", "--data-root", f"{home}/data", "--exec-root",
             f"{home}/exec", "-H", self.socket, "--pidfile", f"{home}/pid", "--bridge=none", "--iptables=false",
-            "--ip-masq=false", "--storage-driver=vfs", "--config-file", f"{home}/daemon.json",
+            "--ip-masq=false", "--storage-driver=overlay2", "--config-file", f"{home}/daemon.json",
         ]  # fmt: skip
         with open(f"{home}/log", "wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
