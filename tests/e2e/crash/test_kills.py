@@ -39,6 +39,7 @@ MONITOR_END = (
 )
 ERASE = ("volumes-removed", "directories-removed", "row-deleted")
 REMOVER = ("killed", "row-removing", "cgroup-removed", "network-detached", "bundle-removed", *ERASE)
+HEIR = ("end-heard", "inherited")
 EXEC = ("exec-plan-sent", "exec-launched", "exec-started")
 ELSEWHERE = {
     "monitor-forked", "made",  # run, before anything exists; see test_a_run_killed_before_its_container_exists
@@ -61,9 +62,24 @@ def test_every_named_step_is_attacked_here():
         *MONITOR_END,
         *ERASE,
         *REMOVER,
+        *HEIR,
         *EXEC,
     }
     assert named == here | ELSEWHERE
+
+
+@pytest.mark.parametrize("rm", [(), ("--rm",)], ids=["keep", "rm"])
+@pytest.mark.parametrize("step", HEIR)
+def test_an_attached_run_that_is_killed_while_it_writes_down_the_end(
+    lab: Lab, step: str, rm: tuple[str, ...]
+):
+    words = ("--network", "none", "-v", "/data", "--name", "victim", "busybox", "sh", "-c", "exit 7")
+    lab("run", *rm, *words, die_at=step, code=-signal.SIGKILL)
+    if rm:
+        lab.is_empty()
+        return
+    assert lab.state("victim") == ("exited", 7)
+    lab.is_clean()
 
 
 @pytest.mark.parametrize("step", CREATOR)

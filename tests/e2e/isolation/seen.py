@@ -11,7 +11,7 @@ import re
 PROBE = r"""
 s() { echo "@@ $1"; }
 s id; id; umask
-s status; grep -E '^(Umask|Uid|Gid|Groups|Cap...|NoNewPrivs|Seccomp|Seccomp_filters|Cpus_allowed_list|Mems_allowed_list|SigBlk|SigIgn|SigCgt|Threads|Speculation_Store_Bypass|SpeculationIndirectBranch):' /proc/self/status
+s status; grep -E '^(Umask|Uid|Gid|Groups|Cap...|NoNewPrivs|Seccomp|Seccomp_filters|Cpus_allowed_list|Mems_allowed_list|SigBlk|SigCgt|Threads|Speculation_Store_Bypass|SpeculationIndirectBranch):' /proc/self/status
 s mountinfo; cat /proc/self/mountinfo
 s dev; for d in /dev /dev/pts /dev/shm /dev/mqueue; do [ -d $d ] && { echo $d:; ls -lan $d | grep -v ^total; }; done
 s limits; cat /proc/self/limits
