@@ -39,6 +39,7 @@ def test_ps_publish_means_the_port_outside(target: Target, name: str) -> None:
     assert not target.run("ps", "-q", "-f", "publish=543").stdout.strip()
 
 
+@pytest.mark.differs("podman", "it joins an unfinished line with the one before, of the other stream too")
 def test_logs_of_the_last_line_have_no_stamp_of_an_empty_one(target: Target, name: str) -> None:
     target.run("run", "--name", name, "busybox", "sh", "-c", "echo one >&2; sleep 0.1; printf two")
     ran = target.run("logs", "-t", "--tail", "1", name)
