@@ -285,7 +285,8 @@ def normalize(spec: dict[str, Any]) -> dict[str, Any]:
     for name in ("ociVersion", "hooks", "annotations"):
         spec.pop(name, None)
     process, linux = spec["process"], spec["linux"]
-    process["env"] = [text for text in process["env"] if not text.startswith("HOME=")]
+    # Sorted: docker goes through a Go map, whose order is random, when variables replace others.
+    process["env"] = sorted(text for text in process["env"] if not text.startswith("HOME="))
     _drop_empty(process, ("terminal", "noNewPrivileges", "consoleSize"))
     linux.pop("seccomp", None)
     linux["maskedPaths"] = [path for path in linux.get("maskedPaths") or () if path not in NEW_MASKS]
